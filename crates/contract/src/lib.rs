@@ -1,0 +1,1 @@
+//! Portway's `contract` room.

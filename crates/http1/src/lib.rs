@@ -1,0 +1,1 @@
+//! Portway's `http1` room.

@@ -1,0 +1,1 @@
+//! Portway's `model` room.

@@ -1,0 +1,1 @@
+//! Portway's `snapshot` room.

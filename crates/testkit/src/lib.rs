@@ -1,0 +1,1 @@
+//! Portway's `testkit` room.
