@@ -1,0 +1,1 @@
+//! What the gateway says of each call: log line, metrics, trace context.
