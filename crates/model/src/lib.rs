@@ -1,1 +1,40 @@
-//! Portway's `model` room.
+//! The nouns of Portway as documents: what somebody wrote.
+//!
+//! A document serialises and never acts. It assumes nothing about where its text came from: reading
+//! files belongs to the binary, meaning belongs to the `snapshot` room. What this room does know is
+//! where in the text each thing stands, so that every later mistake can be told with file, line and
+//! column.
+
+pub mod app;
+pub mod backend;
+pub mod check;
+pub mod diagnostic;
+pub mod document;
+pub mod gateway;
+pub mod limit;
+pub mod name;
+pub mod plan;
+pub mod secret;
+pub mod service;
+mod shape;
+mod suggest;
+pub mod text;
+pub mod units;
+
+pub use app::{App, AppKey};
+pub use backend::{
+    Active, Backend, BackendTls, Balance, Breaker, Concurrency, Credentials, HashOn, HostHeader,
+    Passive, Probe, Protocol, Retries, Target, Timeouts,
+};
+pub use diagnostic::{Diagnostic, Location, Severity};
+pub use document::Document;
+pub use gateway::{
+    Bounds, Certificate, Gateway, Http2Bounds, ListenerDocument, LogFormat, Logging, TlsDocument,
+};
+pub use limit::{Limit, LimitBy, Period, Quota, QuotaPeriod};
+pub use name::Name;
+pub use plan::Plan;
+pub use secret::SecretRef;
+pub use service::{Auth, AuthKind, Cors, KeyAuth, OperationPolicy, RoutePattern, Service};
+pub use text::Malformed;
+pub use units::{ByteSize, Duration};

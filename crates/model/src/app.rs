@@ -1,0 +1,39 @@
+//! A caller: an app, its keys, its plan.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Name;
+
+/// One app.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// Its API keys. Several may be valid at once, so that they can be changed without a gap.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<AppKey>,
+    /// Its usage plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Name>,
+    /// The services that it may call. Absent: all that take keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<Vec<Name>>,
+    /// `true` refuses all its keys.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+}
+
+/// An API key: where to find it, or its SHA-256. The key itself never stands in a document.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(extend("x-portway-secret" = true))]
+pub enum AppKey {
+    /// Name of the environment variable that holds the key.
+    Env(String),
+    /// File that holds the key (white space at its end is cut off), relative to the document.
+    File(String),
+    /// SHA-256 of the key, 64 hexadecimal digits: `printf %s KEY | sha256sum`.
+    Sha256(
+        #[schemars(extend("format" = "portway-sha256", "pattern" = "^[0-9a-fA-F]{64}$"))] String,
+    ),
+}

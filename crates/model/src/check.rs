@@ -1,0 +1,3 @@
+//! What is wrong with documents that have the right shape.
+
+pub(crate) mod host;

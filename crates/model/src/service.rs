@@ -1,0 +1,392 @@
+//! A service: a contract or a set of path patterns, where its calls go, and its policies.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+
+use crate::text::{Malformed, is_disturbing, is_token, quoted, written_as_text};
+use crate::{Backend, ByteSize, Duration, Limit, shape};
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// File of the OpenAPI contract, relative to the document. Its operations are the routes. Either this or `routes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<String>,
+    /// Routes of an application that has no contract: `METHOD /path/{parameter}`, one a line. `*` is any method; a last segment `{rest+}` takes all that follows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<RoutePattern>,
+    /// Public prefix. It is removed before the call goes to the backend. Default `/`.
+    #[serde(default = "root_path")]
+    pub path: String,
+    /// Public host names; `*.example.com` takes every name below. Empty: every host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Where its calls go.
+    pub backend: Backend,
+    /// How callers prove who they are: a list of which any one suffices, or `public`. There is no default.
+    pub auth: Auth,
+    /// Limits that all calls of the service share or that count per caller.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
+    /// The most calls of this service that may be under way at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub concurrency: Option<u32>,
+    /// Longest time from the call's head to the answer's head. Default 60s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// The most bytes of a request body. Default: the gateway's `bounds.body_bytes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_bytes: Option<ByteSize>,
+    /// Cross-origin calls from browsers. Absent: no CORS headers, preflights are not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+    /// Policies of single operations, by `operationId` (or, without a contract, by the route as written).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub operations: BTreeMap<String, OperationPolicy>,
+}
+
+fn root_path() -> String {
+    "/".to_owned()
+}
+
+/// What one operation has differently from its service.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationPolicy {
+    /// Replaces the service's `auth`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+    /// Limits in addition to the service's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
+    /// The most calls of this operation that may be under way at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub concurrency: Option<u32>,
+    /// Replaces the service's `timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// Replaces the service's `body_bytes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_bytes: Option<ByteSize>,
+    /// Replaces the service's `backend`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<Backend>,
+    /// Says that repeating the call does no harm, so that it may be retried whatever its method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotent: Option<bool>,
+    /// `true` takes the operation out of the public API: it answers as if it did not exist.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+}
+
+/// How callers prove who they are. Written `public`, or as a list of kinds: `[key]`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Auth {
+    /// Everybody, said aloud.
+    Public,
+    /// Any one of these, never empty.
+    AnyOf(Vec<AuthKind>),
+}
+
+/// One kind of credential. Written as its name, or as a map from its name to its details.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self", rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(transform = auth_kind_forms)]
+pub enum AuthKind {
+    /// An API key.
+    Key(KeyAuth),
+}
+
+/// Where an API key is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyAuth {
+    /// Name of the header that carries the key. Default `X-Api-Key`.
+    #[serde(default = "KeyAuth::default_header", skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// Name of the query parameter that carries the key. Default: none, since addresses end up in logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// Whether `Authorization: Bearer KEY` is taken too. Default true.
+    #[serde(default = "KeyAuth::default_bearer")]
+    pub bearer: bool,
+}
+
+impl KeyAuth {
+    fn default_header() -> Option<String> {
+        Some("X-Api-Key".to_owned())
+    }
+
+    fn default_bearer() -> bool {
+        true
+    }
+}
+
+impl Default for KeyAuth {
+    fn default() -> Self {
+        Self { header: Self::default_header(), query: None, bearer: Self::default_bearer() }
+    }
+}
+
+/// A route of an application without a contract: a method (`*`: any) and a path pattern.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoutePattern {
+    /// Upper-case method, or `*`.
+    pub method: String,
+    /// Path with `{parameters}`, beginning with `/`.
+    pub path: String,
+}
+
+/// Cross-origin resource sharing (WHATWG Fetch, section "HTTP-network-or-cache fetch", CORS protocol).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cors {
+    /// Origins that may call: exact (`https://shop.example`), `https://*.example`, or `*`.
+    pub origins: Vec<String>,
+    /// Methods that a preflight allows. Default: the methods of the path asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub methods: Option<Vec<String>>,
+    /// Request headers that a preflight allows. Default: those asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Vec<String>>,
+    /// Answer headers that a page may read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expose: Vec<String>,
+    /// Whether cookies and credentials may be sent. Cannot stand with the origin `*`.
+    #[serde(default)]
+    pub credentials: bool,
+    /// How long a browser may remember a preflight. Default 10m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Duration>,
+}
+
+/// The kinds of auth there are, as they are written.
+pub(crate) const AUTH_KINDS: &[&str] = &["key"];
+
+impl Serialize for Auth {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Public => serializer.serialize_str("public"),
+            Self::AnyOf(kinds) => kinds.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Auth {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Forms;
+        impl<'de> Visitor<'de> for Forms {
+            type Value = Auth;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"public\", or a list of kinds such as [key]")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Auth, E> {
+                if text == "public" {
+                    Ok(Auth::Public)
+                } else {
+                    Err(E::invalid_value(serde::de::Unexpected::Str(text), &self))
+                }
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Auth, A::Error> {
+                let kinds = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+                if kinds.is_empty() {
+                    return Err(serde::de::Error::invalid_length(
+                        0,
+                        &"at least one kind; write \"public\" if everybody may call",
+                    ));
+                }
+                Ok(Auth::AnyOf(kinds))
+            }
+        }
+        deserializer.deserialize_any(Forms)
+    }
+}
+
+impl JsonSchema for Auth {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Auth".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "How callers prove who they are: `public` (everybody, said aloud), or a list of kinds of which any one suffices.",
+            "anyOf": [
+                { "description": "Everybody may call.", "type": "string", "const": "public" },
+                {
+                    "description": "Any one of these suffices.",
+                    "type": "array",
+                    "items": generator.subschema_for::<AuthKind>(),
+                    "minItems": 1,
+                },
+            ],
+            "examples": ["public", ["key"]],
+        })
+    }
+}
+
+impl Serialize for AuthKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Key(details) if *details == KeyAuth::default() => serializer.serialize_str("key"),
+            Self::Key(_) => Self::serialize(self, serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AuthKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Forms;
+        impl<'de> Visitor<'de> for Forms {
+            type Value = AuthKind;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a kind, or a map from its name to its details")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<AuthKind, E> {
+                match text {
+                    "key" => Ok(AuthKind::Key(KeyAuth::default())),
+                    _ => Err(E::unknown_variant(text, AUTH_KINDS)),
+                }
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AuthKind, A::Error> {
+                AuthKind::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer.deserialize_any(Forms)
+    }
+}
+
+fn auth_kind_forms(schema: &mut Schema) {
+    let names = json_schema!({
+        "description": "A kind with its defaults.",
+        "type": "string",
+        "enum": AUTH_KINDS,
+    });
+    shape::also(schema, vec![names]);
+}
+
+impl FromStr for RoutePattern {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let wrong = |why: String, fix: &str| Malformed::new(text, "a route", why, fix);
+        let mut words = text.split_ascii_whitespace();
+        let (method, path) = match (words.next(), words.next(), words.next()) {
+            (Some(method), Some(path), None) => (method, path),
+            (Some(path), None, None) if path.starts_with('/') => {
+                let fix = format!("write \"GET {path}\", or \"* {path}\" for any method");
+                return Err(wrong("its method is missing".to_owned(), &fix));
+            }
+            _ => {
+                return Err(wrong(
+                    "it is written METHOD /path".to_owned(),
+                    "write for example \"GET /orders/{id}\"",
+                ));
+            }
+        };
+        if method != "*" && !is_token(method) {
+            return Err(wrong(
+                format!("{} is not a method", quoted(method)),
+                "write for example GET, or * for any",
+            ));
+        }
+        if method != method.to_ascii_uppercase() {
+            let fix = format!("write {}", method.to_ascii_uppercase());
+            return Err(wrong("methods are written in upper case".to_owned(), &fix));
+        }
+        match path_fault(path) {
+            Some(why) => Err(wrong(why, "")),
+            None => Ok(Self { method: method.to_owned(), path: path.to_owned() }),
+        }
+    }
+}
+
+/// The most bytes of a path pattern: what a request's target may have by default.
+const PATH_BYTES_MAX: usize = 8 << 10;
+
+/// Why a text is not a path pattern, if it is not. What a pattern matches is not judged here.
+fn path_fault(path: &str) -> Option<String> {
+    if !path.starts_with('/') {
+        return Some("its path does not begin with \"/\"".to_owned());
+    }
+    if path.len() > PATH_BYTES_MAX {
+        return Some(format!("its path has more than {PATH_BYTES_MAX} bytes"));
+    }
+    if let Some(c) = path.chars().find(|c| matches!(c, '?' | '#' | '\\') || is_disturbing(*c)) {
+        return Some(format!("a path cannot have {:?}", c));
+    }
+    let mut names: Vec<&str> = Vec::new();
+    let segments: Vec<&str> = path[1..].split('/').collect();
+    for (index, segment) in segments.iter().enumerate() {
+        let is_last = index + 1 == segments.len();
+        if matches!(*segment, "." | "..") || (segment.is_empty() && !is_last) {
+            return Some(format!("the segment {} can never be asked for", quoted(segment)));
+        }
+        if let Err(why) = segment_names(segment, is_last, &mut names) {
+            return Some(why);
+        }
+    }
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    (names.len() < count).then(|| "it names a parameter twice".to_owned())
+}
+
+/// Collects the parameters of one segment, or says what is wrong with it.
+fn segment_names<'a>(
+    segment: &'a str,
+    is_last: bool,
+    names: &mut Vec<&'a str>,
+) -> Result<(), String> {
+    let mut rest = segment;
+    while let Some(at) = rest.find(['{', '}']) {
+        let Some(inner) = rest[at..].strip_prefix('{') else {
+            return Err("a \"}\" has no \"{\" before it".to_owned());
+        };
+        let Some((name, after)) = inner.split_once('}') else {
+            return Err("a \"{\" has no \"}\" after it".to_owned());
+        };
+        let (name, is_tail) = name.strip_suffix('+').map_or((name, false), |name| (name, true));
+        if name.is_empty() || name.contains(['{', '+', '*']) {
+            return Err(format!("{} is not the name of a parameter", quoted(name)));
+        }
+        if is_tail && !(is_last && at == 0 && after.is_empty() && rest.len() == segment.len()) {
+            return Err(format!(
+                "{{{name}+}} takes all that follows, so it can only be the whole last segment"
+            ));
+        }
+        if after.starts_with('{') {
+            return Err(
+                "two parameters stand side by side, so nobody can tell where one ends".to_owned()
+            );
+        }
+        names.push(name);
+        rest = after;
+    }
+    Ok(())
+}
+
+impl fmt::Display for RoutePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+written_as_text!(RoutePattern,
+    format: "portway-route",
+    pattern: r"^\s*(\*|[A-Z!#$%&'*+.^_`|~0-9-]+)\s+/\S*\s*$",
+    description: "A route: `METHOD /path/{parameter}`. `*` is any method; a last segment `{rest+}` takes all that follows.",
+    examples: ["GET /orders/{id}", "* /files/{rest+}"],
+);
+
+#[cfg(test)]
+mod tests;
