@@ -1,1 +1,23 @@
 //! What the gateway says of each call: log line, metrics, trace context.
+//!
+//! Everything here is fed by the engine and never holds it up: a worker writes to memory that only it
+//! writes, lines leave it in batches through a bounded channel, and what finds no room is dropped and
+//! counted. This folder decides nothing about a call and opens no socket; serving `/metrics` is left to
+//! the admin listener.
+
+pub mod json;
+pub mod line;
+pub mod metrics;
+pub mod record;
+pub mod sink;
+pub mod stamp;
+pub mod trace;
+pub mod writer;
+
+pub use metrics::{
+    Bound, Ceilings, Event, Gauge, Metrics, OutcomeId, SeriesId, Wire, WorkerMetrics,
+};
+pub use record::{Answerer, CallRecord, LimitShown, PHASE_WORDS, PHASES, Protocol};
+pub use sink::{LogCounts, LogSink, LogTarget};
+pub use trace::{Random, RequestId, TraceContext};
+pub use writer::LineWriter;

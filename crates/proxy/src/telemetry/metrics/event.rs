@@ -1,0 +1,273 @@
+//! What can be counted beside calls: closed lists, so that their number of series is fixed.
+
+use portway_policy::Reason;
+
+use super::family::{self, Family};
+use crate::failure::Fault;
+
+/// A bound of the settings that was reached. The words are those of `gateway.bounds`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Bound {
+    /// Bytes of a request's head.
+    HeadBytes,
+    /// Header fields of a request.
+    HeadFields,
+    /// Bytes of a request's target.
+    TargetBytes,
+    /// Bytes of a request's body.
+    BodyBytes,
+    /// Time for a head.
+    HeadTimeout,
+    /// Time between two parts of a body.
+    BodyTimeout,
+    /// Time for a caller to take what is sent to it.
+    WriteTimeout,
+    /// Time between two calls on a connection.
+    IdleTimeout,
+    /// Time for a call.
+    CallTimeout,
+    /// Connections in all.
+    Connections,
+    /// Connections of one address.
+    ConnectionsPerAddress,
+    /// HTTP/2 streams of one connection.
+    Http2Streams,
+    /// HTTP/2 streams that a caller reset.
+    Http2Resets,
+    /// Bytes of all heads of one HTTP/2 connection.
+    Http2ConnectionHeadBytes,
+    /// Time for an HTTP/2 stream that does not move.
+    Http2StallTimeout,
+}
+
+impl Bound {
+    /// All of them, in order.
+    pub const ALL: &'static [Self] = &[
+        Self::HeadBytes,
+        Self::HeadFields,
+        Self::TargetBytes,
+        Self::BodyBytes,
+        Self::HeadTimeout,
+        Self::BodyTimeout,
+        Self::WriteTimeout,
+        Self::IdleTimeout,
+        Self::CallTimeout,
+        Self::Connections,
+        Self::ConnectionsPerAddress,
+        Self::Http2Streams,
+        Self::Http2Resets,
+        Self::Http2ConnectionHeadBytes,
+        Self::Http2StallTimeout,
+    ];
+
+    /// The name of the setting.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::HeadBytes => "head_bytes",
+            Self::HeadFields => "head_fields",
+            Self::TargetBytes => "target_bytes",
+            Self::BodyBytes => "body_bytes",
+            Self::HeadTimeout => "head_timeout",
+            Self::BodyTimeout => "body_timeout",
+            Self::WriteTimeout => "write_timeout",
+            Self::IdleTimeout => "idle_timeout",
+            Self::CallTimeout => "call_timeout",
+            Self::Connections => "connections",
+            Self::ConnectionsPerAddress => "connections_per_address",
+            Self::Http2Streams => "http2.streams",
+            Self::Http2Resets => "http2.resets",
+            Self::Http2ConnectionHeadBytes => "http2.connection_head_bytes",
+            Self::Http2StallTimeout => "http2.stall_timeout",
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Event {
+    /// A call was tried again.
+    Retry,
+    /// A call could have been tried again, but the budget for it was spent.
+    RetryDenied,
+    /// A connection to a backend was opened.
+    PoolOpened,
+    /// A call went over a connection that was open already.
+    PoolReused,
+    /// A connection to a backend could not be opened.
+    PoolFailed,
+    /// A caller reset an HTTP/2 stream.
+    Http2ResetByCaller,
+    /// Portway reset an HTTP/2 stream of a caller.
+    Http2ResetByGateway,
+    /// A connection could not be accepted (no more file descriptors, for example).
+    AcceptFailed,
+    /// A PROXY protocol header was missing or wrong.
+    ProxyHeaderInvalid,
+    /// A name was looked up.
+    LookupOk,
+    /// A name could not be looked up.
+    LookupFailed,
+    /// A check of a target succeeded.
+    CheckOk,
+    /// A check of a target failed.
+    CheckFailed,
+    /// A target was taken out after failures of calls.
+    Ejected,
+    /// A breaker opened.
+    BreakerOpened,
+    /// A snapshot was published.
+    SnapshotPublished,
+    /// Documents did not compile; the running snapshot stayed.
+    SnapshotRejected,
+    /// A certificate was read again.
+    CertificateReloaded,
+    /// A certificate could not be read again; the old one stayed.
+    CertificateRejected,
+    /// A task panicked and was fenced.
+    Panicked,
+}
+
+/// A label and its value.
+pub(super) type Label = (&'static str, &'static str);
+
+impl Event {
+    /// All of them, in order; those of one family stand together.
+    pub const ALL: &'static [Self] = &[
+        Self::Retry,
+        Self::RetryDenied,
+        Self::PoolOpened,
+        Self::PoolReused,
+        Self::PoolFailed,
+        Self::Http2ResetByCaller,
+        Self::Http2ResetByGateway,
+        Self::AcceptFailed,
+        Self::ProxyHeaderInvalid,
+        Self::LookupOk,
+        Self::LookupFailed,
+        Self::CheckOk,
+        Self::CheckFailed,
+        Self::Ejected,
+        Self::BreakerOpened,
+        Self::SnapshotPublished,
+        Self::SnapshotRejected,
+        Self::CertificateReloaded,
+        Self::CertificateRejected,
+        Self::Panicked,
+    ];
+
+    pub(super) const fn series(self) -> (&'static Family, Option<Label>) {
+        match self {
+            Self::Retry => (&family::RETRIES, Some(("result", "made"))),
+            Self::RetryDenied => (&family::RETRIES, Some(("result", "denied"))),
+            Self::PoolOpened => (&family::POOL_USES, Some(("connection", "opened"))),
+            Self::PoolReused => (&family::POOL_USES, Some(("connection", "reused"))),
+            Self::PoolFailed => (&family::POOL_USES, Some(("connection", "failed"))),
+            Self::Http2ResetByCaller => (&family::HTTP2_RESETS, Some(("by", "caller"))),
+            Self::Http2ResetByGateway => (&family::HTTP2_RESETS, Some(("by", "gateway"))),
+            Self::AcceptFailed => (&family::ACCEPT_FAILURES, None),
+            Self::ProxyHeaderInvalid => (&family::PROXY_HEADERS_INVALID, None),
+            Self::LookupOk => (&family::LOOKUPS, Some(("result", "ok"))),
+            Self::LookupFailed => (&family::LOOKUPS, Some(("result", "failed"))),
+            Self::CheckOk => (&family::CHECKS, Some(("result", "ok"))),
+            Self::CheckFailed => (&family::CHECKS, Some(("result", "failed"))),
+            Self::Ejected => (&family::EJECTIONS, None),
+            Self::BreakerOpened => (&family::BREAKER_OPENINGS, None),
+            Self::SnapshotPublished => (&family::SNAPSHOT_LOADS, Some(("result", "published"))),
+            Self::SnapshotRejected => (&family::SNAPSHOT_LOADS, Some(("result", "rejected"))),
+            Self::CertificateReloaded => (&family::CERTIFICATE_LOADS, Some(("result", "ok"))),
+            Self::CertificateRejected => (&family::CERTIFICATE_LOADS, Some(("result", "failed"))),
+            Self::Panicked => (&family::PANICS, None),
+        }
+    }
+}
+
+/// Something of which there are more or fewer at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Gauge {
+    /// Calls under way.
+    CallsInFlight,
+    /// Connections to backends that carry a call.
+    PoolBusy,
+    /// Connections to backends that wait for one.
+    PoolIdle,
+}
+
+impl Gauge {
+    /// All of them, in order; those of one family stand together.
+    pub const ALL: &'static [Self] = &[Self::CallsInFlight, Self::PoolBusy, Self::PoolIdle];
+
+    pub(super) const fn series(self) -> (&'static Family, Option<Label>) {
+        match self {
+            Self::CallsInFlight => (&family::CALLS_IN_FLIGHT, None),
+            Self::PoolBusy => (&family::POOL_CONNECTIONS, Some(("state", "busy"))),
+            Self::PoolIdle => (&family::POOL_CONNECTIONS, Some(("state", "idle"))),
+        }
+    }
+}
+
+/// What a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Wire {
+    /// Not known yet.
+    Unknown,
+    /// HTTP/1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// Whatever was upgraded to (WebSocket, for example).
+    Upgraded,
+}
+
+impl Wire {
+    /// All of them, in order.
+    pub const ALL: &'static [Self] = &[Self::Unknown, Self::Http1, Self::Http2, Self::Upgraded];
+
+    /// The value of the label.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Http1 => "http/1",
+            Self::Http2 => "http/2",
+            Self::Upgraded => "upgraded",
+        }
+    }
+}
+
+/// How a call ended: well, with a refusal, or with a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutcomeId(u8);
+
+impl OutcomeId {
+    /// How many there are.
+    pub const COUNT: usize = 1 + Reason::ALL.len() + Fault::ALL.len();
+
+    /// The call got the answer of its backend.
+    pub const OK: Self = Self(0);
+
+    pub(super) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// The word of each, by index.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        std::iter::once("ok")
+            .chain(Reason::ALL.iter().map(|reason| reason.word()))
+            .chain(Fault::ALL.iter().map(|fault| fault.word()))
+    }
+}
+
+impl From<Reason> for OutcomeId {
+    fn from(reason: Reason) -> Self {
+        Self(1 + reason as u8)
+    }
+}
+
+impl From<Fault> for OutcomeId {
+    fn from(fault: Fault) -> Self {
+        Self(1 + Reason::ALL.len() as u8 + fault as u8)
+    }
+}
