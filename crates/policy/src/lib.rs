@@ -1,1 +1,42 @@
-//! Portway's `policy` room.
+//! What may happen to a call: who is calling, whether that caller may, whether now.
+//!
+//! Policies are plain functions over a [`Call`]. They know no socket, no HTTP library and no clock: time,
+//! counters and keys are asked through the ports in [`ports`], and what is to be answered or sent is given
+//! back as values. Compiled policies ([`Rules`], [`Shape`], [`Cors`]) are made once from documents and never
+//! change; what does change, the counts, lives in [`MemoryCounters`] and survives a new set of documents.
+//!
+//! Left to others: reading documents (`model`), finding the operation (`snapshot`), bytes (`proxy`).
+
+pub mod call;
+pub mod cors;
+pub mod gate;
+pub mod hygiene;
+pub mod key;
+pub mod limit;
+pub mod memory_counters;
+pub mod memory_keys;
+pub mod permit;
+pub mod phase;
+pub mod pipeline;
+pub mod ports;
+pub mod query;
+pub mod quota;
+pub mod rate_headers;
+pub mod refusal;
+pub mod rules;
+pub mod shape;
+
+pub use call::{Call, Headers, MAX_PARAMS, ParamSpans, Scheme};
+pub use cors::{Cors, CorsAnswer, Preflight};
+pub use gate::{Gate, Gates};
+pub use hygiene::{is_hop_by_hop, is_ours};
+pub use key::{Identify, KeyPlace, sha256};
+pub use memory_counters::{CountersSize, MemoryCounters};
+pub use memory_keys::MemoryKeys;
+pub use permit::{Credential, Permit};
+pub use phase::Phase;
+pub use pipeline::decide;
+pub use ports::{App, Clock, Counters, Keys, Kind, LimitState, Value, Want, World};
+pub use refusal::{Detail, Reason, Refusal};
+pub use rules::{GateRule, LimitRule, Per, Plan, RuleName, Rules, Unit, Window};
+pub use shape::Shape;

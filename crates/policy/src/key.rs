@@ -1,0 +1,182 @@
+//! Who is calling, by API key.
+//!
+//! A key is looked for at the places that the service names. What is found is hashed, and its SHA-256 is
+//! looked up: there is no comparison of secrets that could be timed, and no table of keys in memory.
+//! Everything doubtful is refused: a place that is filled twice, two places with different keys, an empty or
+//! overlong key. A lone key that is unknown is answered exactly like those.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use portway_model::{Auth, AuthKind, KeyAuth};
+
+use crate::permit::Credential;
+use crate::{App, Call, Keys, Reason, query};
+
+/// The most bytes of a key.
+pub const KEY_BYTES_MAX: usize = 512;
+
+/// How a caller is identified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identify {
+    /// Not at all.
+    Public,
+    /// By a key at any one of these places.
+    Key(Box<[KeyPlace]>),
+}
+
+/// Where a key may stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// In a header of this name.
+    Header(Box<str>),
+    /// In `Authorization: Bearer …` (RFC 6750 §2.1).
+    Bearer,
+    /// In a query parameter of this name, percent-encoded.
+    Query(Box<str>),
+}
+
+impl Identify {
+    /// From the document.
+    pub fn compile(auth: &Auth) -> Self {
+        let Auth::AnyOf(kinds) = auth else { return Self::Public };
+        let mut places = Vec::new();
+        for AuthKind::Key(key) in kinds {
+            add_places(&mut places, key);
+        }
+        Self::Key(places.into_boxed_slice())
+    }
+
+    /// The places that are looked at.
+    pub fn places(&self) -> &[KeyPlace] {
+        match self {
+            Self::Public => &[],
+            Self::Key(places) => places,
+        }
+    }
+
+    /// Finds out who is calling; nobody, where everybody may.
+    ///
+    /// # Errors
+    /// [`Reason::CredentialsMissing`] or [`Reason::CredentialsInvalid`].
+    pub fn identify(
+        &self,
+        call: &Call<'_>,
+        keys: &dyn Keys,
+    ) -> Result<(Option<Arc<App>>, Credential), Reason> {
+        let Self::Key(places) = self else { return Ok((None, Credential::None)) };
+        let mut found = Found::default();
+        for (index, place) in places.iter().enumerate() {
+            look_at(place, index, call, &mut found)?;
+        }
+        let Some((index, sha256)) = found.key else { return Err(Reason::CredentialsMissing) };
+        let app = keys.find(&sha256).ok_or(Reason::CredentialsInvalid)?;
+        Ok((Some(app), Credential::at(&places[index])))
+    }
+}
+
+/// SHA-256 of some bytes.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}
+
+fn add_places(places: &mut Vec<KeyPlace>, key: &KeyAuth) {
+    let header = key.header.as_deref().map(|name| KeyPlace::Header(name.into()));
+    let bearer = key.bearer.then_some(KeyPlace::Bearer);
+    let query = key.query.as_deref().map(|name| KeyPlace::Query(name.into()));
+    for place in header.into_iter().chain(bearer).chain(query) {
+        if !places.iter().any(|known| same_place(known, &place)) {
+            places.push(place);
+        }
+    }
+}
+
+fn same_place(a: &KeyPlace, b: &KeyPlace) -> bool {
+    match (a, b) {
+        (KeyPlace::Header(a), KeyPlace::Header(b)) => a.eq_ignore_ascii_case(b),
+        (a, b) => a == b,
+    }
+}
+
+/// The key found so far: at which place, and its hash.
+#[derive(Default)]
+struct Found {
+    key: Option<(usize, [u8; 32])>,
+}
+
+impl Found {
+    fn add(&mut self, index: usize, key: &[u8]) -> Result<(), Reason> {
+        if key.is_empty() || key.len() > KEY_BYTES_MAX {
+            return Err(Reason::CredentialsInvalid);
+        }
+        let sha256 = sha256(key);
+        match self.key {
+            None => self.key = Some((index, sha256)),
+            // The same key twice says one thing; two keys say two, and only one of them can be meant.
+            Some((_, known)) if known != sha256 => return Err(Reason::CredentialsInvalid),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+}
+
+fn look_at(
+    place: &KeyPlace,
+    index: usize,
+    call: &Call<'_>,
+    found: &mut Found,
+) -> Result<(), Reason> {
+    match place {
+        KeyPlace::Header(name) => match the_only(call, name)? {
+            Some(key) => found.add(index, key),
+            None => Ok(()),
+        },
+        KeyPlace::Bearer => match the_only(call, "authorization")?.and_then(bearer) {
+            Some(key) => found.add(index, key),
+            None => Ok(()),
+        },
+        KeyPlace::Query(name) => look_at_query(name, index, call, found),
+    }
+}
+
+fn look_at_query(
+    name: &str,
+    index: usize,
+    call: &Call<'_>,
+    found: &mut Found,
+) -> Result<(), Reason> {
+    let mut values = query::values(call.query, name);
+    let Some(value) = values.next() else { return Ok(()) };
+    if values.next().is_some() {
+        return Err(Reason::CredentialsInvalid);
+    }
+    let mut decoded = [0; KEY_BYTES_MAX];
+    let key =
+        query::decode_into(value.as_bytes(), &mut decoded).ok_or(Reason::CredentialsInvalid)?;
+    found.add(index, key)
+}
+
+/// The value of a field that may stand once.
+fn the_only<'a>(call: &Call<'a>, name: &str) -> Result<Option<&'a [u8]>, Reason> {
+    let mut fields = 0_u32;
+    call.headers.each(name, &mut |_| fields = fields.saturating_add(1));
+    match fields {
+        0 => Ok(None),
+        1 => Ok(call.headers.first(name).map(<[u8]>::trim_ascii)),
+        _ => Err(Reason::CredentialsInvalid),
+    }
+}
+
+/// The token of `Bearer TOKEN`; nothing for another scheme. The scheme has no case (RFC 9110 §11.1).
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer";
+    let scheme = value.get(..SCHEME.len())?;
+    let rest = &value[SCHEME.len()..];
+    let ends = rest.first().is_none_or(|byte| *byte == b' ');
+    (ends && scheme.eq_ignore_ascii_case(SCHEME)).then(|| rest.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! The keys of all apps in one immutable table.
+//!
+//! A change of keys makes a new table, which its owner swaps in whole.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use crate::{App, Keys};
+
+/// A table from the SHA-256 of keys to apps.
+#[derive(Default)]
+pub struct MemoryKeys {
+    apps: HashMap<[u8; 32], Arc<App>, BuildHasherDefault<FirstEight>>,
+}
+
+impl MemoryKeys {
+    /// From the SHA-256 of each key and its app. Keys of disabled apps are left out by the caller; when a key
+    /// stands there twice, the first one counts.
+    pub fn new(keys: impl IntoIterator<Item = ([u8; 32], Arc<App>)>) -> Self {
+        let mut table = Self::default();
+        for (sha256, app) in keys {
+            table.apps.entry(sha256).or_insert(app);
+        }
+        table
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.apps.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.apps.is_empty()
+    }
+}
+
+impl Keys for MemoryKeys {
+    fn find(&self, sha256: &[u8; 32]) -> Option<Arc<App>> {
+        self.apps.get(sha256).cloned()
+    }
+}
+
+impl std::fmt::Debug for MemoryKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryKeys").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// A SHA-256 is as good as random: its first eight bytes are its hash. What stands in the table was chosen by
+/// the operator, so nobody can fill it with collisions.
+#[derive(Default)]
+struct FirstEight(u64);
+
+impl Hasher for FirstEight {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk::<8>() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    /// An array is hashed with its length before it, which says nothing here.
+    fn write_usize(&mut self, _length: usize) {}
+}

@@ -1,0 +1,338 @@
+//! A call declined: why, and what its caller is told.
+//!
+//! [`Reason`] is the one word for the metric label, the log field and the problem type (RFC 9457). The
+//! catalogue page in the documents is made from [`Reason::ALL`]. Nothing here ever carries text from the
+//! caller or from a secret.
+
+use crate::LimitState;
+
+/// Why a call was declined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Reason {
+    /// Not HTTP as it should be.
+    BadRequest,
+    /// The path cannot be made canonical safely.
+    BadPath,
+    /// Too many bytes before the body.
+    HeadTooLarge,
+    /// Target too long.
+    TargetTooLong,
+    /// Too many header fields.
+    TooManyFields,
+    /// Not HTTP/1.0, 1.1 or 2.
+    VersionUnsupported,
+    /// `Expect` with something else than `100-continue`.
+    ExpectationFailed,
+    /// `CONNECT`.
+    ConnectRefused,
+    /// A header that only the gateway may set.
+    HeaderForged,
+    /// The head did not arrive in time.
+    HeadTimeout,
+    /// The body did not arrive in time.
+    BodyTimeout,
+    /// The body is larger than allowed.
+    BodyTooLarge,
+    /// The host is not one of this connection's certificate.
+    Misdirected,
+    /// No such route.
+    NotFound,
+    /// The route has other methods.
+    MethodNotAllowed,
+    /// A preflight from an origin that may not call.
+    OriginNotAllowed,
+    /// No credentials.
+    CredentialsMissing,
+    /// Credentials that do not count.
+    CredentialsInvalid,
+    /// The app may not call this service.
+    AppNotAllowed,
+    /// More calls than a limit allows.
+    RateLimited,
+    /// More calls than a quota allows.
+    QuotaExhausted,
+    /// Too many calls under way.
+    TooManyConcurrent,
+    /// Too many connections.
+    ConnectionLimit,
+    /// The gateway is stopping.
+    Draining,
+}
+
+/// What the catalogue says of one reason.
+struct Entry {
+    word: &'static str,
+    status: u16,
+    title: &'static str,
+    explanation: &'static str,
+}
+
+impl Reason {
+    /// All, in the order of the catalogue.
+    pub const ALL: &[Self] = &[
+        Self::BadRequest,
+        Self::BadPath,
+        Self::HeadTooLarge,
+        Self::TargetTooLong,
+        Self::TooManyFields,
+        Self::VersionUnsupported,
+        Self::ExpectationFailed,
+        Self::ConnectRefused,
+        Self::HeaderForged,
+        Self::HeadTimeout,
+        Self::BodyTimeout,
+        Self::BodyTooLarge,
+        Self::Misdirected,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::OriginNotAllowed,
+        Self::CredentialsMissing,
+        Self::CredentialsInvalid,
+        Self::AppNotAllowed,
+        Self::RateLimited,
+        Self::QuotaExhausted,
+        Self::TooManyConcurrent,
+        Self::ConnectionLimit,
+        Self::Draining,
+    ];
+
+    /// Its word, in kebab-case.
+    pub const fn word(self) -> &'static str {
+        self.entry().word
+    }
+
+    /// HTTP status of the answer.
+    pub const fn status(self) -> u16 {
+        self.entry().status
+    }
+
+    /// Title of the problem: one short sentence, the same for every call.
+    pub const fn title(self) -> &'static str {
+        self.entry().title
+    }
+
+    /// When it happens and what the caller can do.
+    pub const fn explanation(self) -> &'static str {
+        self.entry().explanation
+    }
+
+    const fn entry(self) -> Entry {
+        match self {
+            Self::BadRequest => Entry {
+                word: "bad-request",
+                status: 400,
+                title: "The request is not valid HTTP.",
+                explanation: "The request breaks the HTTP grammar or can be read in two ways: a length given twice, a \
+                              length together with a transfer coding, a bare line feed, a folded header, a missing \
+                              or doubled Host. The connection is closed, since it is unknown where the next request \
+                              would begin. Correct the client or the proxy in front of the gateway; the same bytes \
+                              will be refused again.",
+            },
+            Self::BadPath => Entry {
+                word: "bad-path",
+                status: 400,
+                title: "The path is not acceptable.",
+                explanation: "The path has a spelling that two servers could understand differently, such as an \
+                              encoded slash or NUL, a broken percent sign, a backslash, or dots that climb above the \
+                              root. Send the plain path; encode with %XX only what is not a letter, a digit, or one \
+                              of - . _ ~.",
+            },
+            Self::HeadTooLarge => Entry {
+                word: "head-too-large",
+                status: 431,
+                title: "The request's header section is too large.",
+                explanation: "Request line and header fields together have more bytes than the gateway takes \
+                              (bounds.head_bytes). Cookies that have grown are the usual cause. Send fewer or \
+                              shorter fields.",
+            },
+            Self::TargetTooLong => Entry {
+                word: "target-too-long",
+                status: 414,
+                title: "The request target is too long.",
+                explanation: "Path and query together have more bytes than the gateway takes (bounds.target_bytes). \
+                              Send long parameters in a body.",
+            },
+            Self::TooManyFields => Entry {
+                word: "too-many-fields",
+                status: 431,
+                title: "The request has too many header fields.",
+                explanation: "There are more header fields than the gateway takes (bounds.head_fields). Send fewer.",
+            },
+            Self::VersionUnsupported => Entry {
+                word: "version-unsupported",
+                status: 505,
+                title: "This version of HTTP is not supported.",
+                explanation: "The gateway speaks HTTP/1.0, HTTP/1.1 and HTTP/2. Use one of them.",
+            },
+            Self::ExpectationFailed => Entry {
+                word: "expectation-failed",
+                status: 417,
+                title: "The expectation cannot be met.",
+                explanation: "The Expect field asks for something else than 100-continue. Leave it out.",
+            },
+            Self::ConnectRefused => Entry {
+                word: "connect-refused",
+                status: 405,
+                title: "CONNECT is not available.",
+                explanation: "The gateway is not a forward proxy and opens no tunnels to places that a caller names. \
+                              Call the API by its address. WebSocket works through Upgrade.",
+            },
+            Self::HeaderForged => Entry {
+                word: "header-forged",
+                status: 400,
+                title: "The request carries a header that only the gateway may set.",
+                explanation: "Fields named X-Portway-…, in whatever case and with - _ or . alike, tell a backend who \
+                              is calling and are set by the gateway alone. Remove the field from the request or its \
+                              trailer.",
+            },
+            Self::HeadTimeout => Entry {
+                word: "head-timeout",
+                status: 408,
+                title: "The request's head did not arrive in time.",
+                explanation: "Request line and header fields were not complete within the time that the gateway waits \
+                              (bounds.head_timeout). Send them at once; the request may be repeated on a new \
+                              connection.",
+            },
+            Self::BodyTimeout => Entry {
+                word: "body-timeout",
+                status: 408,
+                title: "The request's body did not arrive in time.",
+                explanation: "No byte of the announced body came for longer than the gateway waits \
+                              (bounds.body_idle). The backend may have received the first part of it. Check whether \
+                              the length announced is right and the connection steady.",
+            },
+            Self::BodyTooLarge => Entry {
+                word: "body-too-large",
+                status: 413,
+                title: "The request's body is too large.",
+                explanation: "The body has, or announces, more bytes than this operation takes (body_bytes). Send \
+                              less, or in parts if the API has a way for that.",
+            },
+            Self::Misdirected => Entry {
+                word: "misdirected",
+                status: 421,
+                title: "This connection is not for that host.",
+                explanation: "The host asked for is not the one that the TLS connection was opened for. Repeat the \
+                              call on a new connection to that host; HTTP/2 clients do so by themselves.",
+            },
+            Self::NotFound => Entry {
+                word: "not-found",
+                status: 404,
+                title: "There is no such resource.",
+                explanation: "No public operation has this host and path. Compare both with the API's documentation: \
+                              the prefix of the service, a final slash, upper and lower case.",
+            },
+            Self::MethodNotAllowed => Entry {
+                word: "method-not-allowed",
+                status: 405,
+                title: "This method is not available here.",
+                explanation: "The path exists, but not with this method. The Allow field lists those it has.",
+            },
+            Self::OriginNotAllowed => Entry {
+                word: "origin-not-allowed",
+                status: 403,
+                title: "Pages from this origin may not call.",
+                explanation: "A browser asked in advance (CORS preflight) whether a page may call, and the page's \
+                              origin is not among those that the service allows (cors.origins). Whoever runs the API \
+                              can add the origin; scheme and port count.",
+            },
+            Self::CredentialsMissing => Entry {
+                word: "credentials-missing",
+                status: 401,
+                title: "Valid credentials are required.",
+                explanation: "The operation wants to know who is calling, and the request shows no credentials at a \
+                              place where it looks for them. Send the API key in the header named by the API's \
+                              documentation, by default X-Api-Key, or as Authorization: Bearer.",
+            },
+            Self::CredentialsInvalid => Entry {
+                word: "credentials-invalid",
+                status: 401,
+                title: "Valid credentials are required.",
+                explanation: "The request shows credentials, and they do not count. Unknown, mistyped, withdrawn and \
+                              disabled keys are answered alike, so that nobody learns which keys exist. Credentials \
+                              given twice with different values never count, even if one of them is right. Check \
+                              the key, and that exactly one is sent.",
+            },
+            Self::AppNotAllowed => Entry {
+                word: "app-not-allowed",
+                status: 403,
+                title: "This app may not call this service.",
+                explanation: "The key is right, but the app that it belongs to has a list of services and this one is \
+                              not on it. Whoever runs the API can add it (apps.NAME.services).",
+            },
+            Self::RateLimited => Entry {
+                word: "rate-limited",
+                status: 429,
+                title: "Too many calls in a short time.",
+                explanation: "A limit that applies to this call is used up. RateLimit-Policy says how many calls it \
+                              allows in how many seconds, Retry-After after how many seconds a call fits again. Wait \
+                              that long, and spread calls evenly.",
+            },
+            Self::QuotaExhausted => Entry {
+                word: "quota-exhausted",
+                status: 429,
+                title: "The quota is used up.",
+                explanation: "The app has made all the calls that its plan allows in this calendar day or month \
+                              (UTC). Retry-After says in how many seconds the next one begins. A larger plan gives \
+                              more.",
+            },
+            Self::TooManyConcurrent => Entry {
+                word: "too-many-concurrent",
+                status: 503,
+                title: "Too many calls are under way.",
+                explanation: "As many calls of this app, operation or service are being answered as may be at once. \
+                              Nothing was sent to the backend, so the call may be repeated, after a short and \
+                              growing pause.",
+            },
+            Self::ConnectionLimit => Entry {
+                word: "connection-limit",
+                status: 503,
+                title: "Too many connections.",
+                explanation: "The gateway, or the caller's address, has as many connections open as the gateway \
+                              takes (bounds.connections, bounds.connections_per_address). Use fewer connections, \
+                              and keep them open instead of opening new ones.",
+            },
+            Self::Draining => Entry {
+                word: "draining",
+                status: 503,
+                title: "The gateway is stopping.",
+                explanation: "This process finishes the calls that it has and takes no new ones; another takes its \
+                              place. Repeat the call on a new connection.",
+            },
+        }
+    }
+}
+
+/// What belongs to a refusal beside its reason. Never text from the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing.
+    None,
+    /// The limit that refused, for `RateLimit` and `Retry-After`.
+    Limit(LimitState),
+    /// Value of `Allow`.
+    Allow(Box<str>),
+}
+
+/// A call declined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// What else is to be said.
+    pub detail: Detail,
+}
+
+impl Refusal {
+    /// With its reason alone.
+    pub const fn new(reason: Reason) -> Self {
+        Self { reason, detail: Detail::None }
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self::new(reason)
+    }
+}
