@@ -8,9 +8,11 @@ use crate::Name;
 /// One app.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "app", extend("x-portway-hidden" = true))]
 pub struct App {
     /// Its API keys. Several may be valid at once, so that they can be changed without a gap.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-portway-secret" = true))]
     pub keys: Vec<AppKey>,
     /// Its usage plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,11 +29,15 @@ pub struct App {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[schemars(extend("x-portway-secret" = true))]
+#[schemars(title = "key of an app")]
 pub enum AppKey {
     /// Name of the environment variable that holds the key.
-    Env(String),
+    Env(
+        #[schemars(extend("format" = "portway-variable", "pattern" = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+        String,
+    ),
     /// File that holds the key (white space at its end is cut off), relative to the document.
-    File(String),
+    File(#[schemars(extend("format" = "portway-file"))] String),
     /// SHA-256 of the key, 64 hexadecimal digits: `printf %s KEY | sha256sum`.
     Sha256(
         #[schemars(extend("format" = "portway-sha256", "pattern" = "^[0-9a-fA-F]{64}$"))] String,

@@ -21,6 +21,7 @@ use crate::{ByteSize, Duration, SecretRef, shape};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 #[schemars(transform = backend_forms)]
+#[schemars(title = "backend")]
 pub struct Backend {
     /// Addresses that answer alike: one, or a list. At least one.
     #[serde(deserialize_with = "one_or_more", serialize_with = "one_or_list")]
@@ -61,6 +62,7 @@ pub struct Backend {
     pub concurrency: Concurrency,
     /// What the gateway shows the backend to prove itself. The caller's own credentials never go there.
     #[serde(default, skip_serializing_if = "shape::is_default")]
+    #[schemars(extend("x-portway-hidden" = true))]
     pub credentials: Vec<Credentials>,
     /// The most bytes of an answer's head. Default 64KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +73,7 @@ pub struct Backend {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 #[schemars(transform = target_forms)]
+#[schemars(title = "target")]
 pub struct Target {
     /// `http://` or `https://`, host, optional port, optional base path that is put before every path.
     /// `http+srv://_http._tcp.shop.internal` asks DNS for SRV records.
@@ -85,6 +88,7 @@ pub struct Target {
 /// How a target is chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(title = "way of balancing")]
 pub enum Balance {
     /// In turn, by weight.
     #[default]
@@ -98,20 +102,22 @@ pub enum Balance {
 /// What the hash is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(title = "part to hash")]
 pub enum HashOn {
     /// Value of a request header.
-    Header(String),
+    Header(#[schemars(extend("format" = "portway-header"))] String),
     /// Value of a cookie.
-    Cookie(String),
+    Cookie(#[schemars(extend("format" = "portway-header"))] String),
     /// The caller's address.
     Address,
     /// A parameter of the path, or else of the query.
-    Parameter(String),
+    Parameter(#[schemars(extend("format" = "portway-parameter"))] String),
 }
 
 /// Protocol towards the targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(title = "protocol")]
 pub enum Protocol {
     /// HTTP/1.1.
     #[default]
@@ -135,24 +141,30 @@ pub enum HostHeader {
 /// TLS towards `https` targets. Certificates are always verified.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "TLS of a backend")]
 pub struct BackendTls {
     /// PEM file with the authorities to trust instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "portway-file"))]
     pub ca: Option<String>,
     /// Name to ask for and to verify. Default: the host of the target's URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "portway-sni"))]
     pub sni: Option<String>,
     /// Certificate (PEM file) that the gateway shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "portway-file"))]
     pub cert: Option<String>,
     /// Key (PEM file) of that certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "portway-file"))]
     pub key: Option<String>,
 }
 
 /// Time limits towards a backend.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "timeouts of a backend")]
 pub struct Timeouts {
     /// Until a connection stands, TLS included. Default 3s.
     pub connect: Duration,
@@ -178,6 +190,7 @@ impl Default for Timeouts {
 /// Attempts after the first. Only calls of which nothing was sent, or that may be repeated, are tried again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "retries of a backend")]
 pub struct Retries {
     /// The most attempts of one call in all, 1–3. Default 3.
     #[schemars(range(min = 1, max = 3))]
@@ -199,6 +212,7 @@ impl Default for Retries {
 /// Checks made from time to time whether anybody calls or not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "active check")]
 pub struct Active {
     /// What is asked.
     pub probe: Probe,
@@ -236,9 +250,10 @@ impl Active {
 /// What a check asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(title = "probe")]
 pub enum Probe {
     /// `GET` of this path; 200–399 is well.
-    Http(String),
+    Http(#[schemars(extend("format" = "portway-path"))] String),
     /// A connection is accepted.
     Tcp,
 }
@@ -246,6 +261,7 @@ pub enum Probe {
 /// What is learnt from calls: a target that fails several times in a row is out for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "passive check")]
 pub struct Passive {
     /// Connection failures and time-outs in a row until a target is out; 0 switches it off. Default 5.
     pub failures: u32,
@@ -265,6 +281,7 @@ impl Default for Passive {
 /// Breaker per target: too many failed calls among the latest open it; after a rest single calls probe it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "breaker")]
 pub struct Breaker {
     /// Opens when this part of the calls of the last ten seconds failed (no answer, time-out, 502–504); 0 switches it off. Default 50.
     #[schemars(range(max = 100))]
@@ -288,6 +305,7 @@ impl Default for Breaker {
 /// How many calls a backend gets at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "concurrency of a backend")]
 pub struct Concurrency {
     /// Calls under way in all, over all targets. Default 1024.
     #[schemars(range(min = 1))]
@@ -307,10 +325,12 @@ impl Default for Concurrency {
 /// A credential that the gateway adds to each call of the backend.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(title = "credential", extend("x-portway-hidden" = true))]
 pub enum Credentials {
     /// A header with this name and value.
     Header {
         /// Name of the header.
+        #[schemars(extend("format" = "portway-header"))]
         name: String,
         /// Its value.
         value: SecretRef,
@@ -318,6 +338,7 @@ pub enum Credentials {
     /// A query parameter with this name and value.
     Query {
         /// Name of the parameter.
+        #[schemars(extend("format" = "portway-parameter"))]
         name: String,
         /// Its value.
         value: SecretRef,
@@ -501,7 +522,7 @@ impl FromStr for HostHeader {
         match text {
             "target" => Ok(Self::Target),
             "caller" => Ok(Self::Caller),
-            name if is_authority(name) => Ok(Self::Name(name.to_owned())),
+            name if crate::format::is_authority(name) => Ok(Self::Name(name.to_owned())),
             _ => Err(Malformed::new(
                 text,
                 "a host",
@@ -510,16 +531,6 @@ impl FromStr for HostHeader {
             )),
         }
     }
-}
-
-/// Whether a text can stand in `Host`: a name or an address, and perhaps a port (RFC 9110 section 7.2).
-fn is_authority(text: &str) -> bool {
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (text, None),
-    };
-    let port_fits = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number != 0));
-    port_fits && crate::check::host::is_host(host)
 }
 
 impl fmt::Display for HostHeader {

@@ -1,3 +1,49 @@
-//! What is wrong with documents that have the right shape.
+//! What is wrong with documents that have the right shape: things that do not fit together.
+//!
+//! A list of passes; each looks at everything and reports all that it finds. What needs a contract, the
+//! routes, or a file belongs to other rooms.
 
+use std::collections::HashSet;
+
+use crate::Document;
+use crate::finding::Finding;
+
+mod app;
+mod backend;
+mod gateway;
 pub(crate) mod host;
+mod service;
+
+/// The names that stand in the texts, also of things that are too broken to be in the document, so that
+/// nobody is told that a service does not exist because it has a mistake.
+#[derive(Debug, Default)]
+pub(crate) struct Declared {
+    pub(crate) services: HashSet<String>,
+    pub(crate) plans: HashSet<String>,
+}
+
+type Pass = fn(&Document, &Declared, &mut Vec<Finding>);
+
+const PASSES: &[Pass] = &[
+    app::references,
+    app::keys,
+    app::plans,
+    service::routes,
+    service::hosts,
+    service::auth,
+    service::cors,
+    service::limits,
+    backend::targets,
+    backend::tls,
+    backend::checks,
+    backend::credentials,
+    gateway::listeners,
+    gateway::bounds,
+];
+
+/// Runs all passes.
+pub(crate) fn check(document: &Document, declared: &Declared, findings: &mut Vec<Finding>) {
+    for pass in PASSES {
+        pass(document, declared, findings);
+    }
+}

@@ -16,6 +16,7 @@ use crate::{ByteSize, Duration, shape};
 /// Settings of the process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "gateway")]
 pub struct Gateway {
     /// Where callers come in. Default `[127.0.0.1:8080]`. Changing it needs a restart.
     #[schemars(length(min = 1))]
@@ -38,6 +39,7 @@ pub struct Gateway {
     pub drain_timeout: Duration,
     /// A unix socket over which a new process takes over the listening sockets of this one, so that no connection is refused when it restarts.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "portway-file"))]
     pub handover: Option<String>,
 }
 
@@ -65,6 +67,7 @@ impl Default for Gateway {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 #[schemars(transform = listener_forms)]
+#[schemars(title = "listener")]
 pub struct ListenerDocument {
     /// IP address and port.
     #[schemars(extend("format" = "portway-address"))]
@@ -80,6 +83,7 @@ pub struct ListenerDocument {
 /// TLS of a listener.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "TLS of a listener")]
 pub struct TlsDocument {
     /// Certificates; the one whose names fit the SNI is shown, else the first. Files are read again when they change.
     #[schemars(length(min = 1))]
@@ -99,16 +103,20 @@ impl TlsDocument {
 /// A certificate chain and its key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "certificate")]
 pub struct Certificate {
     /// PEM file of the chain, relative to the document.
+    #[schemars(extend("format" = "portway-file"))]
     pub cert: String,
     /// PEM file of the key, relative to the document.
+    #[schemars(extend("format" = "portway-file"))]
     pub key: String,
 }
 
 /// Everything that a caller could make grow, with the answer when it is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "bounds")]
 pub struct Bounds {
     /// Bytes of a request's head (431). Default 32KiB.
     pub head_bytes: ByteSize,
@@ -161,6 +169,7 @@ impl Default for Bounds {
 /// Bounds of HTTP/2 connections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "HTTP/2 bounds")]
 pub struct Http2Bounds {
     /// Streams open at once on one connection. Default 100.
     #[schemars(range(min = 1))]
@@ -188,6 +197,7 @@ impl Default for Http2Bounds {
 /// The log of calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "log settings")]
 pub struct Logging {
     /// `json` writes one line per call; `off` none.
     pub calls: LogFormat,
@@ -204,6 +214,7 @@ impl Default for Logging {
 /// Form of the call log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(title = "form of the log")]
 pub enum LogFormat {
     /// One JSON object a line.
     Json,

@@ -7,17 +7,27 @@
 
 pub mod app;
 pub mod backend;
-pub mod check;
+mod check;
+mod conform;
 pub mod diagnostic;
 pub mod document;
+mod finding;
+mod format;
 pub mod gateway;
 pub mod limit;
 pub mod name;
+mod path;
+mod place;
 pub mod plan;
+pub mod read;
+pub mod schema;
 pub mod secret;
 pub mod service;
+pub mod settings;
 mod shape;
+pub mod sources;
 mod suggest;
+pub mod syntax;
 pub mod text;
 pub mod units;
 
@@ -26,7 +36,7 @@ pub use backend::{
     Active, Backend, BackendTls, Balance, Breaker, Concurrency, Credentials, HashOn, HostHeader,
     Passive, Probe, Protocol, Retries, Target, Timeouts,
 };
-pub use diagnostic::{Diagnostic, Location, Severity};
+pub use diagnostic::{Diagnostic, Location, Severity, summary};
 pub use document::Document;
 pub use gateway::{
     Bounds, Certificate, Gateway, Http2Bounds, ListenerDocument, LogFormat, Logging, TlsDocument,
@@ -34,7 +44,12 @@ pub use gateway::{
 pub use limit::{Limit, LimitBy, Period, Quota, QuotaPeriod};
 pub use name::Name;
 pub use plan::Plan;
+pub use read::{Documents, Include, SourceFile, includes, read};
+pub use schema::json_schema;
 pub use secret::SecretRef;
 pub use service::{Auth, AuthKind, Cors, KeyAuth, OperationPolicy, RoutePattern, Service};
+pub use settings::{Override, Setting, settings};
+pub use sources::Sources;
+pub use syntax::Format;
 pub use text::Malformed;
 pub use units::{ByteSize, Duration};

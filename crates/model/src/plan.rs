@@ -8,6 +8,7 @@ use crate::{Limit, Quota};
 /// One usage plan. Its limits and quota count for each app that has it, over all services.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "plan")]
 pub struct Plan {
     /// Limits of each app. `100/s` here means `100/s per app`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -7,9 +7,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[schemars(extend("x-portway-secret" = true))]
+#[schemars(title = "secret")]
 pub enum SecretRef {
     /// Name of an environment variable.
-    Env(String),
+    Env(
+        #[schemars(extend("format" = "portway-variable", "pattern" = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+        String,
+    ),
     /// A file, relative to the document; white space at its end is cut off.
-    File(String),
+    File(#[schemars(extend("format" = "portway-file"))] String),
 }

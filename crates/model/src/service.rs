@@ -16,22 +16,28 @@ use crate::{Backend, ByteSize, Duration, Limit, shape};
 /// One service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "service")]
 pub struct Service {
     /// File of the OpenAPI contract, relative to the document. Its operations are the routes. Either this or `routes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "portway-file"))]
     pub contract: Option<String>,
     /// Routes of an application that has no contract: `METHOD /path/{parameter}`, one a line. `*` is any method; a last segment `{rest+}` takes all that follows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<RoutePattern>,
     /// Public prefix. It is removed before the call goes to the backend. Default `/`.
     #[serde(default = "root_path")]
+    #[schemars(extend("format" = "portway-prefix"))]
     pub path: String,
     /// Public host names; `*.example.com` takes every name below. Empty: every host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("items" = { "type": "string", "format": "portway-host" }))]
     pub hosts: Vec<String>,
     /// Where its calls go.
+    #[schemars(extend("x-portway-missing" = "write for example \"backend: http://10.0.0.7:8000\""))]
     pub backend: Backend,
     /// How callers prove who they are: a list of which any one suffices, or `public`. There is no default.
+    #[schemars(extend("x-portway-missing" = "write \"auth: [key]\", or \"auth: public\" if everybody may call"))]
     pub auth: Auth,
     /// Limits that all calls of the service share or that count per caller.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -61,6 +67,7 @@ fn root_path() -> String {
 /// What one operation has differently from its service.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "operation")]
 pub struct OperationPolicy {
     /// Replaces the service's `auth`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +109,7 @@ pub enum Auth {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self", rename_all = "snake_case", deny_unknown_fields)]
 #[schemars(transform = auth_kind_forms)]
+#[schemars(title = "kind of auth")]
 pub enum AuthKind {
     /// An API key.
     Key(KeyAuth),
@@ -110,12 +118,15 @@ pub enum AuthKind {
 /// Where an API key is looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "kind \"key\" of auth")]
 pub struct KeyAuth {
     /// Name of the header that carries the key. Default `X-Api-Key`.
-    #[serde(default = "KeyAuth::default_header", skip_serializing_if = "Option::is_none")]
+    #[serde(default = "KeyAuth::default_header")]
+    #[schemars(extend("format" = "portway-header"))]
     pub header: Option<String>,
     /// Name of the query parameter that carries the key. Default: none, since addresses end up in logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "portway-parameter"))]
     pub query: Option<String>,
     /// Whether `Authorization: Bearer KEY` is taken too. Default true.
     #[serde(default = "KeyAuth::default_bearer")]
@@ -150,17 +161,23 @@ pub struct RoutePattern {
 /// Cross-origin resource sharing (WHATWG Fetch, section "HTTP-network-or-cache fetch", CORS protocol).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "CORS policy")]
 pub struct Cors {
     /// Origins that may call: exact (`https://shop.example`), `https://*.example`, or `*`.
+    #[schemars(extend("items" = { "type": "string", "format": "portway-origin" }))]
+    #[schemars(length(min = 1))]
     pub origins: Vec<String>,
     /// Methods that a preflight allows. Default: the methods of the path asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("items" = { "type": "string", "format": "portway-method" }))]
     pub methods: Option<Vec<String>>,
     /// Request headers that a preflight allows. Default: those asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("items" = { "type": "string", "format": "portway-header" }))]
     pub headers: Option<Vec<String>>,
     /// Answer headers that a page may read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("items" = { "type": "string", "format": "portway-header" }))]
     pub expose: Vec<String>,
     /// Whether cookies and credentials may be sent. Cannot stand with the origin `*`.
     #[serde(default)]
@@ -227,6 +244,7 @@ impl JsonSchema for Auth {
                     "type": "array",
                     "items": generator.subschema_for::<AuthKind>(),
                     "minItems": 1,
+                    "x-portway-empty": "write \"auth: public\" if everybody may call",
                 },
             ],
             "examples": ["public", ["key"]],

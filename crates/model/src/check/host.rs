@@ -25,3 +25,14 @@ fn is_label(label: &str) -> bool {
         && !label.ends_with('-')
         && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
+
+/// Whether the address of a target stands for one machine: an IP address, not a name that can have many.
+pub(crate) fn is_fixed(url: &str) -> bool {
+    let authority =
+        url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+    let host = authority
+        .rsplit_once(':')
+        .filter(|(_, port)| !port.ends_with(']'))
+        .map_or(authority, |(host, _)| host);
+    host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok()
+}

@@ -1,0 +1,187 @@
+//! Backends: of services, and of operations that have one of their own.
+
+use std::collections::HashSet;
+
+use super::Declared;
+use crate::finding::Finding;
+use crate::path::{child, dotted, item};
+use crate::{Backend, Balance, Credentials, Document, Protocol};
+
+/// Calls a check with every backend and its pointer.
+fn each(document: &Document, mut check: impl FnMut(&Backend, &str)) {
+    for (name, service) in &document.services {
+        let pointer = child("/services", name.as_str());
+        check(&service.backend, &format!("{pointer}/backend"));
+        for (operation, policy) in &service.operations {
+            if let Some(backend) = &policy.backend {
+                check(
+                    backend,
+                    &format!("{}/backend", child(&format!("{pointer}/operations"), operation)),
+                );
+            }
+        }
+    }
+}
+
+/// Some target takes calls, and none stands there twice.
+pub(super) fn targets(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
+    each(document, |backend, pointer| {
+        if backend.targets.iter().all(|target| target.weight == 0) {
+            let message = format!(
+                "{}: all targets have the weight 0, so nothing can be called",
+                dotted(pointer)
+            );
+            findings.push(
+                Finding::error("no-weight", pointer, message)
+                    .at_key()
+                    .fix("give one of them a weight of at least 1"),
+            );
+        }
+        let mut seen = HashSet::new();
+        for target in &backend.targets {
+            if !seen.insert(target.url.trim_end_matches('/')) {
+                let message = format!(
+                    "{}: the target \"{}\" stands there twice",
+                    dotted(pointer),
+                    target.url
+                );
+                findings.push(
+                    Finding::warning("repeated-target", pointer, message)
+                        .at_key()
+                        .fix("write it once, with a \"weight\""),
+                );
+            }
+        }
+        if let (Balance::Hash(_), [only]) = (&backend.balance, backend.targets.as_slice())
+            && !only.url.starts_with("http+srv://")
+            && crate::check::host::is_fixed(&only.url)
+        {
+            let message = format!(
+                "{}: with one address there is nothing to balance",
+                dotted(&format!("{pointer}/balance"))
+            );
+            findings.push(
+                Finding::warning("nothing-to-balance", format!("{pointer}/balance"), message)
+                    .at_key()
+                    .fix("remove \"balance\""),
+            );
+        }
+    });
+}
+
+/// A certificate comes with its key, and TLS settings with a target that uses TLS.
+pub(super) fn tls(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
+    each(document, |backend, pointer| {
+        let tls = &backend.tls;
+        let (has, lacks) = match (&tls.cert, &tls.key) {
+            (Some(_), None) => ("cert", "key"),
+            (None, Some(_)) => ("key", "cert"),
+            _ => ("", ""),
+        };
+        if !has.is_empty() {
+            let message =
+                format!("{} has \"{has}\" without \"{lacks}\"", dotted(&format!("{pointer}/tls")));
+            findings.push(
+                Finding::error("half-a-certificate", format!("{pointer}/tls"), message)
+                    .at_key()
+                    .fix(format!("add \"{lacks}\"")),
+            );
+        }
+        if *tls != crate::BackendTls::default()
+            && !backend.targets.iter().any(|target| target.url.starts_with("https://"))
+        {
+            let message = format!(
+                "{} has no effect, since no target begins with https://",
+                dotted(&format!("{pointer}/tls"))
+            );
+            findings.push(
+                Finding::warning("tls-without-https", format!("{pointer}/tls"), message).at_key(),
+            );
+        }
+    });
+}
+
+/// Checks end before the next one begins.
+pub(super) fn checks(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
+    each(document, |backend, pointer| {
+        if let Some(active) = &backend.active
+            && active.timeout > active.interval
+        {
+            let pointer = format!("{pointer}/active/timeout");
+            let message = format!(
+                "{} is {}, longer than from one check to the next ({})",
+                dotted(&pointer),
+                active.timeout,
+                active.interval
+            );
+            findings.push(
+                Finding::error("check-overlap", pointer, message)
+                    .fix(format!("write {} or less", active.interval)),
+            );
+        }
+        if backend.protocol == Protocol::Http2
+            && backend.targets.iter().any(|target| target.url.starts_with("http+srv://"))
+        {
+            let message = format!(
+                "{}: SRV targets speak HTTP/2 only by prior knowledge",
+                dotted(&format!("{pointer}/protocol"))
+            );
+            findings.push(Finding::warning("srv-http2", format!("{pointer}/protocol"), message));
+        }
+    });
+}
+
+/// One header or parameter is set once.
+pub(super) fn credentials(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
+    each(document, |backend, pointer| {
+        let mut seen = HashSet::new();
+        for (index, credential) in backend.credentials.iter().enumerate() {
+            let set = match credential {
+                Credentials::Header { name, .. } => format!("header {}", name.to_ascii_lowercase()),
+                Credentials::Query { name, .. } => format!("parameter {name}"),
+                Credentials::Basic { .. } | Credentials::Bearer(_) => {
+                    "header authorization".to_owned()
+                }
+            };
+            let pointer = item(&format!("{pointer}/credentials"), index);
+            if let Credentials::Header { name, .. } = credential
+                && is_ours(name)
+            {
+                let message = format!(
+                    "{}: the header \"{name}\" belongs to the connection, not to a credential",
+                    dotted(&pointer)
+                );
+                findings.push(Finding::error(
+                    "header-of-connection",
+                    format!("{pointer}/header/name"),
+                    message,
+                ));
+            }
+            if !seen.insert(set.clone()) {
+                let message = format!("{}: the {set} is set twice", dotted(&pointer));
+                findings.push(
+                    Finding::error("repeated-credential", pointer, message)
+                        .at_key()
+                        .fix("remove one of them"),
+                );
+            }
+        }
+    });
+}
+
+/// Headers that frame a message or belong to one hop (RFC 9110 section 7.6.1): a credential there would
+/// break the connection.
+fn is_ours(name: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "host",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "keep-alive",
+        "expect",
+    ];
+    NAMES.iter().any(|ours| name.eq_ignore_ascii_case(ours))
+}
