@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 /// One message and its verdict.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// File and title, for messages of failing tests.
-    pub name: String,
+    pub(crate) name: String,
     /// The verdict and what else must hold.
-    pub verdict: String,
+    pub(crate) verdict: String,
     /// The bytes.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// All entries of one folder of the corpus.
-pub fn read(folder: &str) -> Vec<Entry> {
+pub(crate) fn read(folder: &str) -> Vec<Entry> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(folder);
     let listing = fs::read_dir(&folder).expect("the corpus is part of the crate");
     let mut files: Vec<PathBuf> = listing.map(|file| file.unwrap().path()).collect();
@@ -43,7 +43,7 @@ fn entries(file: &Path) -> Vec<Entry> {
 }
 
 /// The bytes that a line of a corpus file stands for.
-pub fn unescaped(line: &str) -> Vec<u8> {
+pub(crate) fn unescaped(line: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = line.as_bytes();
     while let [first, after @ ..] = rest {
@@ -79,7 +79,7 @@ pub fn unescaped(line: &str) -> Vec<u8> {
 }
 
 /// What was asked for a response, and the verdict without it.
-pub fn asked(verdict: &str) -> (portway_http1::RequestKind, &str) {
+pub(crate) fn asked(verdict: &str) -> (portway_http1::RequestKind, &str) {
     use portway_http1::RequestKind;
     for (word, kind) in [
         ("head: ", RequestKind::Head),

@@ -9,7 +9,7 @@ use portway_http1::{
 use crate::reading::{self, Body, Message, Verdict, rewritten};
 
 /// Any bytes as a request.
-pub fn request(data: &[u8]) {
+pub(crate) fn request(data: &[u8]) {
     let Some((at, bytes)) = cut(data) else { return };
     let whole = reading::request(&[bytes]);
     let (one, two) = bytes.split_at(at);
@@ -31,7 +31,7 @@ pub fn request(data: &[u8]) {
 }
 
 /// Any bytes as a response to each kind of request.
-pub fn response(data: &[u8]) {
+pub(crate) fn response(data: &[u8]) {
     let Some((at, bytes)) = cut(data) else { return };
     let kinds = [RequestKind::Other, RequestKind::Head, RequestKind::Connect, RequestKind::Upgrade];
     for kind in kinds {
@@ -55,7 +55,7 @@ pub fn response(data: &[u8]) {
 }
 
 /// Any bytes as a chunked body.
-pub fn body(data: &[u8]) {
+pub(crate) fn body(data: &[u8]) {
     let Some((at, bytes)) = cut(data) else { return };
     let whole = reading::chunked(&[bytes]);
     let (one, two) = bytes.split_at(at);

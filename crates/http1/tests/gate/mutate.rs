@@ -1,16 +1,16 @@
 //! Seeded changes to messages: the same ones in every run, so that a failure can be found again.
 
 /// A small generator (xorshift64*), good enough to choose what to break.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// Starts from a seed.
-    pub fn new(seed: u64) -> Random {
+    pub(crate) fn new(seed: u64) -> Random {
         Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// A number below `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -46,7 +46,7 @@ const TEXTS: &[&[u8]] = &[
 ];
 
 /// One to four changes.
-pub fn mutated(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+pub(crate) fn mutated(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     let mut out = bytes.to_vec();
     for _ in 0..=random.below(4) {
         change(&mut out, random);

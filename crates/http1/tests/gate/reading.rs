@@ -9,7 +9,7 @@ use portway_http1::{
 
 /// How a message ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It is whole.
     Ok,
     /// The bytes ended before it did.
@@ -19,36 +19,36 @@ pub enum Verdict {
 }
 
 /// A name and a value.
-pub type Pair = (Vec<u8>, Vec<u8>);
+pub(crate) type Pair = (Vec<u8>, Vec<u8>);
 
 /// A body as it was read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Body {
+pub(crate) struct Body {
     /// All of the payload up to the end or the refusal.
-    pub payload: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
     /// Trailers that were kept.
-    pub trailers: Vec<Pair>,
+    pub(crate) trailers: Vec<Pair>,
     /// Trailers that were not.
-    pub dropped: usize,
+    pub(crate) dropped: usize,
 }
 
 /// A message as it was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Message<H> {
+pub(crate) struct Message<H> {
     /// How it ended.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// The head, if it was accepted.
-    pub head: Option<H>,
+    pub(crate) head: Option<H>,
     /// The text of its spans: method, target and authority of a request, reason of a response.
-    pub texts: Vec<Vec<u8>>,
+    pub(crate) texts: Vec<Vec<u8>>,
     /// The authority of a request.
-    pub host: Vec<u8>,
+    pub(crate) host: Vec<u8>,
     /// Its fields.
-    pub fields: Vec<Pair>,
+    pub(crate) fields: Vec<Pair>,
     /// Its body, as far as it came.
-    pub body: Body,
+    pub(crate) body: Body,
     /// Bytes that belonged to the message, if it is whole.
-    pub consumed: usize,
+    pub(crate) consumed: usize,
 }
 
 impl<H> Message<H> {
@@ -66,7 +66,7 @@ impl<H> Message<H> {
 }
 
 /// Reads a request that arrives in these pieces, and then the end of the connection.
-pub fn request(pieces: &[&[u8]]) -> Message<RequestHead> {
+pub(crate) fn request(pieces: &[&[u8]]) -> Message<RequestHead> {
     let mut found = message(
         pieces,
         |bytes, fields, progress| parse_request(bytes, fields, &HeadLimits::default(), progress),
@@ -82,7 +82,7 @@ pub fn request(pieces: &[&[u8]]) -> Message<RequestHead> {
 }
 
 /// The target as it was written.
-pub fn target_text(bytes: &[u8], target: Target) -> Vec<u8> {
+pub(crate) fn target_text(bytes: &[u8], target: Target) -> Vec<u8> {
     let whole = |start: u32, path: Span, query: Option<Span>| {
         Span { start, end: query.unwrap_or(path).end }.of(bytes).to_vec()
     };
@@ -95,7 +95,7 @@ pub fn target_text(bytes: &[u8], target: Target) -> Vec<u8> {
 }
 
 /// Reads a response.
-pub fn response(pieces: &[&[u8]], kind: RequestKind) -> Message<ResponseHead> {
+pub(crate) fn response(pieces: &[&[u8]], kind: RequestKind) -> Message<ResponseHead> {
     let limits = HeadLimits::default();
     let mut found = message(
         pieces,
@@ -109,7 +109,7 @@ pub fn response(pieces: &[&[u8]], kind: RequestKind) -> Message<ResponseHead> {
 }
 
 /// Writes a head anew from what was read, for a second reading that must come to the same.
-pub fn rewritten<H>(found: &Message<H>, first_line: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+pub(crate) fn rewritten<H>(found: &Message<H>, first_line: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     first_line(&mut out);
     for (name, value) in &found.fields {
@@ -120,7 +120,7 @@ pub fn rewritten<H>(found: &Message<H>, first_line: impl FnOnce(&mut Vec<u8>)) -
 }
 
 /// Reads a chunked body.
-pub fn chunked(pieces: &[&[u8]]) -> Message<()> {
+pub(crate) fn chunked(pieces: &[&[u8]]) -> Message<()> {
     let mut found = Message::new();
     let mut decoder = BodyDecoder::new(Framing::Chunked, BodyLimits::default());
     feed(&mut decoder, pieces.iter().copied(), &mut found);
