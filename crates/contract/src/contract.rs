@@ -118,10 +118,10 @@ pub struct Operation {
     pub template: PathTemplate,
     /// What else must hold of a call for this operation to be meant; all of them.
     pub dispatch: Vec<Dispatch>,
-    /// JSON pointer of the operation, in the file named by `file`.
+    /// JSON pointer of the operation, in the document named by `document`.
     pub pointer: String,
-    /// The file the operation stands in.
-    pub file: String,
+    /// The document the operation stands in: an index into [`Contract::documents`].
+    pub document: usize,
     /// Line of the operation, from 1; 0 when unknown.
     pub line: u32,
     /// One line.

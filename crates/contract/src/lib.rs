@@ -10,18 +10,27 @@
 //! by [`Limits`]; nothing panics, whatever is read.
 
 mod budget;
+mod check;
 pub mod contract;
 pub mod diagnostic;
 pub mod dispatch;
 pub mod document;
+mod findings;
 mod json;
 pub mod library;
 pub mod limits;
+mod load;
 pub mod loader;
+mod place;
 pub mod pointer;
+mod read;
+mod reader;
 pub mod reference;
+pub mod report;
 pub mod template;
 mod text;
+mod version;
+mod walk;
 mod yaml;
 
 pub use contract::{
@@ -35,6 +44,8 @@ pub use document::{Document, Format};
 pub use library::Library;
 pub use limits::Limits;
 pub use loader::{LoadFault, Loader, NoFiles};
+pub use read::{read, read_within};
+pub use report::Report;
 pub use template::{PathTemplate, Piece, TemplateFault};
 
 /// What came of reading a document.
