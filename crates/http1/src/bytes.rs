@@ -61,11 +61,11 @@ pub(crate) fn target_end(bytes: &[u8], from: usize) -> usize {
     run(bytes, from, TARGET)
 }
 
-/// Whether every byte may stand in a registered name or IPv4 address. Narrower than RFC 3986:
+/// Where the registered name or IPv4 address that begins at `from` ends. Narrower than RFC 3986:
 /// percent escapes and sub-delimiters have no use in a name that is looked up or routed by.
 #[inline]
-pub(crate) fn is_host_text(bytes: &[u8]) -> bool {
-    run(bytes, 0, HOST) == bytes.len()
+pub(crate) fn host_text_end(bytes: &[u8], from: usize) -> usize {
+    run(bytes, from, HOST)
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;

@@ -224,7 +224,7 @@ fn same_name(name: &[u8], lower: &[u8]) -> bool {
         return false;
     }
     let (Some(last), Some(lower_last)) = (name.last_chunk::<8>(), lower.last_chunk::<8>()) else {
-        return name.eq_ignore_ascii_case(lower);
+        return same_short(name, lower);
     };
     let eights = name.chunks_exact(8).zip(lower.chunks_exact(8));
     same_eight(last, lower_last)
@@ -232,6 +232,20 @@ fn same_name(name: &[u8], lower: &[u8]) -> bool {
             (Some(one), Some(two)) => same_eight(one, two),
             _ => false,
         })
+}
+
+/// The same for fewer than eight bytes: four and four that overlap, or one by one.
+#[inline]
+fn same_short(name: &[u8], lower: &[u8]) -> bool {
+    let ends = (name.first_chunk::<4>(), name.last_chunk::<4>());
+    let lower_ends = (lower.first_chunk::<4>(), lower.last_chunk::<4>());
+    match (ends, lower_ends) {
+        ((Some([a, b, c, d]), Some([e, f, g, h])), (Some([i, j, k, l]), Some([m, n, o, p]))) => {
+            let one = [*a, *b, *c, *d, *e, *f, *g, *h];
+            same_eight(&one, &[*i, *j, *k, *l, *m, *n, *o, *p])
+        }
+        _ => name.eq_ignore_ascii_case(lower),
+    }
 }
 
 /// Setting bit 5 makes letters small. It would also make `-` and digits of control bytes, so every

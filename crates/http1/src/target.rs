@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use memchr::memchr;
 
-use crate::bytes::is_host_text;
+use crate::bytes::host_text_end;
 use crate::{Method, Reject, Span};
 
 /// The form in which the target was given.
@@ -122,8 +122,8 @@ impl<'a> Authority<'a> {
                 end + 2
             }
             _ => {
-                let end = memchr(b':', text).unwrap_or(text.len());
-                if end == 0 || end > 255 || !is_host_text(&text[..end]) {
+                let end = host_text_end(text, 0);
+                if end == 0 || end > 255 {
                     return None;
                 }
                 end
