@@ -9,6 +9,7 @@ mod trailers;
 
 use chunk::ChunkLine;
 use trailers::Trailers;
+pub use trailers::may_trail;
 
 use crate::{Field, Framing, Reject};
 

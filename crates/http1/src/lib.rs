@@ -93,7 +93,7 @@ mod span;
 mod target;
 mod write;
 
-pub use body::{BodyDecoder, BodyLimits, Decoded};
+pub use body::{BodyDecoder, BodyLimits, Decoded, may_trail};
 pub use bytes::{is_field_value, is_target, is_token};
 pub use head::{Field, Framing, HeadLimits, Progress, Version};
 pub use known::Known;

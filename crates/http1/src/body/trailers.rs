@@ -77,6 +77,12 @@ impl Trailers {
     }
 }
 
+/// Whether a field may stand in a trailer section (RFC 9110 §6.5.1): not one that frames, routes,
+/// proves who is calling, or describes the body.
+pub fn may_trail(name: &[u8]) -> bool {
+    !is_forbidden(name, Known::from_name(name))
+}
+
 /// Beside the names of [`Known::is_forbidden_in_trailers`], the families that describe the body
 /// or the way it came.
 fn is_forbidden(name: &[u8], known: Known) -> bool {
