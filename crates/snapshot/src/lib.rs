@@ -1,1 +1,21 @@
-//! Portway's `snapshot` room.
+//! Documents compiled into what the gateway runs.
+//!
+//! [`compile`] makes a [`Snapshot`] or says all that is wrong; [`Snapshot::route`] finds the operation of a
+//! call; [`canonical_path`] is the one form of a path that
+//! everything else stands on. Nothing in here does IO, and nothing changes after it was made.
+
+pub mod backend;
+pub mod canonical;
+pub mod compile;
+mod dispatch;
+mod hosts;
+mod loose;
+pub mod router;
+pub mod snapshot;
+
+pub use backend::{Backend, Target, TargetFault};
+pub use canonical::{
+    Canonical, HostFault, PathFault, PathFaultKind, canonical_host, canonical_path,
+};
+pub use compile::{Compiled, Files, Secrets, compile};
+pub use snapshot::{Operation, Routed, Service, Snapshot};
