@@ -9,6 +9,9 @@ use crate::load::{self, Sources};
 use crate::loader::Loader;
 use crate::{check, place, reader, version};
 
+/// Longest message, in characters.
+const SENTENCE_CHARACTERS: usize = 500;
+
 /// Reads a document that stands directly in the loader's root. `name` is used in messages; its last
 /// part is the document's own name below the root.
 #[must_use]
@@ -129,6 +132,8 @@ fn diagnostic(file: &str, finding: Finding, found: place::Place) -> Diagnostic {
     } else {
         finding.message
     };
+    let message = shortened(message);
+    let fix = shortened(finding.fix);
     Diagnostic {
         severity: finding.severity,
         code: finding.code,
@@ -137,6 +142,14 @@ fn diagnostic(file: &str, finding: Finding, found: place::Place) -> Diagnostic {
         column,
         pointer: finding.node.pointer,
         message,
-        fix: finding.fix,
+        fix,
+    }
+}
+
+/// A sentence that quotes the document may become very long.
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(SENTENCE_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }

@@ -21,6 +21,8 @@ mod routes;
 mod security;
 mod servers;
 
+pub(crate) use paths::is_method;
+
 /// A value and its name.
 #[derive(Clone, Debug)]
 pub(crate) struct At<'l> {
@@ -197,7 +199,7 @@ fn webhooks(root: &At<'_>) -> usize {
         .flat_map(Map::values)
         .filter_map(Value::as_object)
         .flat_map(Map::iter)
-        .filter(|(method, operation)| paths::is_method(method) && operation.is_object())
+        .filter(|(method, operation)| is_method(method) && operation.is_object())
         .count()
 }
 

@@ -37,7 +37,7 @@ const METHODS: [&str; 9] =
     ["get", "head", "post", "put", "patch", "delete", "options", "trace", "query"];
 
 /// The member names an operation.
-pub(super) fn is_method(member: &str) -> bool {
+pub(crate) fn is_method(member: &str) -> bool {
     METHODS.iter().any(|method| member.eq_ignore_ascii_case(method))
 }
 
@@ -322,11 +322,19 @@ fn repair(path: &str, fault: &TemplateFault) -> Option<String> {
             let name = &path[at + 1..];
             let end = name.find(['/', '{', '}', ':']).unwrap_or(name.len());
             // A name there, or it is a brace that stands for itself.
-            if end > 0 { Some(insert(at + 1 + end, "}")) } else { Some(replace(path, at, "%7B")) }
+            if is_name(&name[..end]) {
+                Some(insert(at + 1 + end, "}"))
+            } else {
+                Some(replace(path, at, "%7B"))
+            }
         }
         TemplateFault::Unopened(at) => {
             let start = path[..at].rfind(['/', '}', '{']).map_or(0, |slash| slash + 1);
-            if start < at { Some(insert(start, "{")) } else { Some(replace(path, at, "%7D")) }
+            if is_name(&path[start..at]) {
+                Some(insert(start, "{"))
+            } else {
+                Some(replace(path, at, "%7D"))
+            }
         }
         TemplateFault::NoName(at) => {
             Some(insert(at + 1, &format!("parameter{}", path[..at].matches('{').count() + 1)))
@@ -345,6 +353,14 @@ fn repair(path: &str, fault: &TemplateFault) -> Option<String> {
         | TemplateFault::DotSegment(_)
         | TemplateFault::BadCharacter(_) => None,
     }
+}
+
+/// Something that a parameter could be called.
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
 fn replace(path: &str, at: usize, text: &str) -> String {
