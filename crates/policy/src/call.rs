@@ -26,13 +26,22 @@ pub trait Headers {
 }
 
 /// Where the path parameters stand in the canonical path, in the order of the route's template.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct ParamSpans {
     spans: [(u32, u32); MAX_PARAMS],
     len: u8,
 }
 
+impl Default for ParamSpans {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
 impl ParamSpans {
+    /// None.
+    pub const EMPTY: Self = Self { spans: [(0, 0); MAX_PARAMS], len: 0 };
+
     /// Adds one from `start` to before `end`. Says `false`, and adds nothing, when there are already
     /// [`MAX_PARAMS`] or a place does not fit 32 bits.
     pub fn push(&mut self, start: usize, end: usize) -> bool {
@@ -119,3 +128,6 @@ impl std::fmt::Debug for Call<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

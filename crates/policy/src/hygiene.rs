@@ -50,3 +50,6 @@ fn fold(byte: u8) -> u8 {
         other => other.to_ascii_lowercase(),
     }
 }
+
+#[cfg(test)]
+mod tests;

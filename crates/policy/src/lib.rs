@@ -25,6 +25,8 @@ pub mod rate_headers;
 pub mod refusal;
 pub mod rules;
 pub mod shape;
+#[cfg(test)]
+mod test_call;
 
 pub use call::{Call, Headers, MAX_PARAMS, ParamSpans, Scheme};
 pub use cors::{Cors, CorsAnswer, Preflight};

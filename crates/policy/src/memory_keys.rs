@@ -67,3 +67,6 @@ impl Hasher for FirstEight {
     /// An array is hashed with its length before it, which says nothing here.
     fn write_usize(&mut self, _length: usize) {}
 }
+
+#[cfg(test)]
+mod tests;

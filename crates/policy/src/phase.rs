@@ -91,3 +91,6 @@ impl Phase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

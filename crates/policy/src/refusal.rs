@@ -336,3 +336,6 @@ impl From<Reason> for Refusal {
         Self::new(reason)
     }
 }
+
+#[cfg(test)]
+mod tests;
