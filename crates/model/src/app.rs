@@ -14,13 +14,13 @@ pub struct App {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-portway-secret" = true))]
     pub keys: Vec<AppKey>,
-    /// Its usage plan.
+    /// Its usage plan. Default: none, so that only the limits of the services hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Name>,
-    /// The services that it may call. Absent: all that take keys.
+    /// The services that it may call. Default: all that take keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub services: Option<Vec<Name>>,
-    /// `true` refuses all its keys.
+    /// `true` refuses all its keys. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
 }

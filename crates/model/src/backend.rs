@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::text::{Malformed, written_as_text};
 use crate::{ByteSize, Duration, SecretRef, shape};
 
-/// Where the calls of a service go. Written `http://10.0.0.7:8000`, `[http://a:1, http://b:1]` or as a map.
+/// Where the calls of a service go. Written as one address, as a list of addresses that answer alike, or as a map
+/// with details.
 ///
 // The derived code is that of the map form only (`remote = "Self"` makes it inherent functions); the
 // short forms are added by hand below, so that each form has errors of its own.
@@ -27,13 +28,13 @@ pub struct Backend {
     #[serde(deserialize_with = "one_or_more", serialize_with = "one_or_list")]
     #[schemars(schema_with = "targets_schema")]
     pub targets: Vec<Target>,
-    /// How a target is chosen.
+    /// How a target is chosen. Default `round_robin`.
     #[serde(default, skip_serializing_if = "shape::is_default")]
     pub balance: Balance,
-    /// Protocol towards the targets.
+    /// Protocol towards the targets. Default `http1`.
     #[serde(default, skip_serializing_if = "shape::is_default")]
     pub protocol: Protocol,
-    /// What `Host` the backend sees.
+    /// What `Host` the backend sees. Default `target`.
     #[serde(default, skip_serializing_if = "shape::is_default")]
     pub host: HostHeader,
     /// TLS towards `https` targets.
@@ -45,7 +46,7 @@ pub struct Backend {
     /// Attempts after the first.
     #[serde(default, skip_serializing_if = "shape::is_default")]
     pub retries: Retries,
-    /// Checks made from time to time.
+    /// Checks made from time to time. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<Active>,
     /// What is learnt from calls that failed.
@@ -54,7 +55,7 @@ pub struct Backend {
     /// When a target is given a rest.
     #[serde(default, skip_serializing_if = "shape::is_default")]
     pub breaker: Breaker,
-    /// A target that was added or came back gets its full share only after this time.
+    /// A target that was added or came back gets its full share only after this time. Default: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_start: Option<Duration>,
     /// How many calls at once.
@@ -77,7 +78,7 @@ pub struct Backend {
 pub struct Target {
     /// `http://` or `https://`, host, optional port, optional base path that is put before every path.
     /// `http+srv://_http._tcp.shop.internal` asks DNS for SRV records.
-    #[schemars(extend("format" = "portway-url"))]
+    #[schemars(extend("format" = "portway-url", "examples" = ["http://10.0.0.7:8000"]))]
     pub url: String,
     /// Share of the traffic in relation to the others, 0–1000. 0 takes none. Default 1.
     #[serde(default = "Target::default_weight")]
@@ -170,9 +171,9 @@ pub struct Timeouts {
     pub connect: Duration,
     /// From the request's last byte to the answer's first. Default 30s.
     pub first_byte: Duration,
-    /// Between two bytes of a body. Default 60s.
+    /// Between two bytes of a body. Default 1m.
     pub idle: Duration,
-    /// How long an unused connection is kept. Default 60s.
+    /// How long an unused connection is kept. Default 1m.
     pub keep_alive: Duration,
 }
 
@@ -198,7 +199,7 @@ pub struct Retries {
     /// The most extra attempts for 100 calls, over ten seconds. Default 20.
     #[schemars(range(max = 100))]
     pub budget_percent: u32,
-    /// Answers that count as failed and are tried again, for calls that may be repeated. Default 502, 503, 504.
+    /// Answers that count as failed and are tried again, for calls that may be repeated. Default `[502, 503, 504]`.
     #[schemars(inner(range(min = 400, max = 599)))]
     pub on_status: Vec<u16>,
 }

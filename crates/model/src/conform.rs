@@ -32,6 +32,8 @@ struct Frame<'a> {
     path: &'a Path<'a>,
     /// What the thing around is called: `service`.
     noun: &'a str,
+    /// What the thing itself is called, if it has a name.
+    title: Option<&'a str>,
     /// Whether only a reference to a secret may stand here, and never a literal.
     secret: bool,
     /// Whether a value that is wrong here may be a secret, and is not to be shown.
@@ -41,7 +43,8 @@ struct Frame<'a> {
 /// Checks a whole document.
 pub(crate) fn conform<'s>(schema: &'s Value, document: &Value) -> Conform<'s> {
     let mut conform = Conform { schema, findings: Vec::new(), literals: Vec::new() };
-    let frame = Frame { path: &Path::ROOT, noun: "document", secret: false, hidden: false };
+    let frame =
+        Frame { path: &Path::ROOT, noun: "document", title: None, secret: false, hidden: false };
     conform.check(schema, document, frame);
     conform
 }
@@ -77,8 +80,10 @@ impl<'s> Conform<'s> {
 
     fn check(&mut self, schema: &'s Value, value: &Value, frame: Frame<'_>) {
         let schema = self.resolve(schema);
+        let title = schema.get("title").and_then(Value::as_str);
         let frame = Frame {
-            noun: schema.get("title").and_then(Value::as_str).unwrap_or(frame.noun),
+            noun: title.unwrap_or(frame.noun),
+            title,
             secret: frame.secret || schema.get("x-portway-secret").is_some(),
             hidden: frame.hidden
                 || schema.get("x-portway-secret").is_some()
@@ -124,18 +129,14 @@ impl<'s> Conform<'s> {
             }
             // Inside of the reference: the name of a variable, of a file, or a hash.
             Value::String(_) if frame.noun == words::REFERENCE => false,
-            Value::Null => false,
-            Value::Array(_) => {
-                self.hide(value);
-                false
-            }
+            Value::Array(_) | Value::Null => false,
             literal => {
                 self.hide(literal);
                 let message = format!(
                     "{} is a literal, but a secret never stands in a document",
                     dotted(&frame.path.pointer())
                 );
-                let fix = if frame.noun == "key of an app" {
+                let fix = if matches!(frame.noun, "app" | "key of an app") {
                     "write { env: NAME } and put the key into that environment variable, { file: PATH }, or { sha256: HASH }"
                 } else {
                     "write { env: NAME } and put the secret into that environment variable, or { file: PATH }"
@@ -249,11 +250,16 @@ impl<'s> Conform<'s> {
         }
         let shown = if frame.hidden { "this".to_owned() } else { quoted(text) };
         let message = format!(
-            "{name}: {shown} is not known as {}: it is {}",
-            words::article(frame.noun_of(all)),
-            list_of(&words)
+            "{name}: {shown} is not {}: {}",
+            words::known_as(frame.title),
+            words::choice(all, &words)
         );
-        self.add(Finding::error("unknown-word", pointer, message).did_you_mean(text, words));
+        let finding = Finding::error("unknown-word", pointer, message).did_you_mean(text, words);
+        let hint = all.iter().find_map(|schema| schema.get("x-portway-hints")?.get(text)?.as_str());
+        self.add(match hint {
+            Some(hint) => finding.fix(hint),
+            None => finding,
+        });
     }
 
     /// A map that has exactly one of several keys, each with its own details.
@@ -424,6 +430,9 @@ impl<'s> Conform<'s> {
         }
         let pointer = frame.path.pointer();
         let range = match (minimum, maximum) {
+            (Some(minimum), Some(maximum)) if maximum >= f64::from(u32::MAX) => {
+                format!("at least {minimum}")
+            }
             (Some(minimum), Some(maximum)) => format!("from {minimum} to {maximum}"),
             (Some(minimum), None) => format!("at least {minimum}"),
             (None, Some(maximum)) => format!("at most {maximum}"),
@@ -431,15 +440,6 @@ impl<'s> Conform<'s> {
         };
         let message = format!("{} is {value}, but should be {range}", dotted(&pointer));
         self.add(Finding::error("out-of-range", pointer, message));
-    }
-}
-
-impl<'a> Frame<'a> {
-    /// What the words of these alternatives are kinds of.
-    fn noun_of(&self, alternatives: &[&'a Value]) -> &'a str {
-        let title =
-            alternatives.iter().find_map(|schema| schema.get("title").and_then(Value::as_str));
-        title.unwrap_or(self.noun)
     }
 }
 

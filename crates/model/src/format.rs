@@ -45,7 +45,9 @@ fn url(text: &str) -> Result<(), Malformed> {
     const WHAT: &str = "the address of a target";
     let wrong = |why: &str, fix: String| Err(Malformed::new(&without_user(text), WHAT, why, fix));
     let Some((scheme, rest)) = text.split_once("://") else {
-        let fix = if is_authority(text) {
+        let fix = if is_port(text) {
+            format!("write http://HOST:{text}")
+        } else if is_authority(text) {
             format!("write http://{text}")
         } else {
             "write for example http://10.0.0.7:8000".to_owned()
@@ -54,8 +56,8 @@ fn url(text: &str) -> Result<(), Malformed> {
     };
     if !matches!(scheme, "http" | "https" | "http+srv") {
         let fix = match scheme.to_ascii_lowercase().as_str() {
-            "http" => "write http://".to_owned(),
-            "https" => "write https://".to_owned(),
+            "http" => format!("write http://{}", without_user(rest)),
+            "https" => format!("write https://{}", without_user(rest)),
             "h2c" | "grpc" => "write http:// and set \"protocol: http2\"".to_owned(),
             "h2" | "grpcs" => "write https:// and set \"protocol: http2\"".to_owned(),
             "ws" => "write http://; WebSockets pass through".to_owned(),
@@ -264,6 +266,14 @@ fn address(text: &str) -> Result<(), Malformed> {
 fn admin(text: &str) -> Result<(), Malformed> {
     if text == "off" {
         return Ok(());
+    }
+    if matches!(text, "no" | "none" | "false" | "never" | "") {
+        return Err(Malformed::new(
+            text,
+            "an address to listen on",
+            "it is an IP address and a port, or off",
+            "write off",
+        ));
     }
     address(text).map_err(|wrong| Malformed {
         message: wrong.message,

@@ -21,7 +21,7 @@ pub struct Gateway {
     /// Where callers come in. Default `[127.0.0.1:8080]`. Changing it needs a restart.
     #[schemars(length(min = 1))]
     pub listen: Vec<ListenerDocument>,
-    /// Where the gateway is watched (`/live`, `/ready`, `/snapshot`, `/metrics`). Default `127.0.0.1:9901`; `off` for none. Changing it needs a restart.
+    /// Where the gateway is watched (`/live`, `/ready`, `/snapshot`, `/metrics`), or `off`. Default `127.0.0.1:9901`. Changing it needs a restart.
     #[schemars(extend("format" = "portway-admin"))]
     pub admin: String,
     /// Threads that carry calls. Default: one per core. Changing it needs a restart.
@@ -70,7 +70,7 @@ impl Default for Gateway {
 #[schemars(title = "listener")]
 pub struct ListenerDocument {
     /// IP address and port.
-    #[schemars(extend("format" = "portway-address"))]
+    #[schemars(extend("format" = "portway-address", "examples" = ["0.0.0.0:8080"]))]
     pub address: String,
     /// Certificates; absent: plain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,9 +197,9 @@ impl Default for Http2Bounds {
 /// The log of calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(title = "log settings")]
+#[schemars(title = "settings of the log")]
 pub struct Logging {
-    /// `json` writes one line per call; `off` none.
+    /// `json` writes one line per call; `off` none. Default `json`.
     pub calls: LogFormat,
     /// Where to: `stdout`, or a file that is appended to. Default `stdout`.
     pub to: String,

@@ -14,7 +14,7 @@ use crate::check::{self, Declared};
 use crate::conform::{FINDINGS_MAX, conform};
 use crate::finding::Finding;
 use crate::path::{self, child, dotted};
-use crate::place::At;
+use crate::place::{At, Spot};
 use crate::schema::document_schema;
 use crate::settings::{self, Override};
 use crate::sources::{Sources, Unit};
@@ -159,8 +159,12 @@ impl Reading {
         };
         let is_usable = finding.as_ref().is_none_or(|finding| finding.code == "no-version");
         if let Some(finding) = finding {
-            self.diagnostics
-                .push(located(finding.clone(), unit.locate(&finding.pointer, finding.at)));
+            let location = if value.is_null() {
+                unit.at(Spot::START)
+            } else {
+                unit.locate(&finding.pointer, finding.at)
+            };
+            self.diagnostics.push(located(finding, location));
         }
         match value {
             Value::Object(mut map) if is_usable => {
@@ -231,7 +235,8 @@ impl Reading {
                 *value = Some(map);
             }
         }
-        self.sources.literals.sort_unstable();
+        // Longer ones first, so that a literal that is part of another leaves nothing of it to be seen.
+        self.sources.literals.sort_unstable_by(|a, b| (b.len(), b).cmp(&(a.len(), a)));
         self.sources.literals.dedup();
     }
 
@@ -428,6 +433,3 @@ fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     }
     diagnostics
 }
-
-#[cfg(test)]
-mod tests;

@@ -29,7 +29,7 @@ pub struct Service {
     #[serde(default = "root_path")]
     #[schemars(extend("format" = "portway-prefix"))]
     pub path: String,
-    /// Public host names; `*.example.com` takes every name below. Empty: every host.
+    /// Public host names; `*.example.com` takes every name below. Default: every host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("items" = { "type": "string", "format": "portway-host" }))]
     pub hosts: Vec<String>,
@@ -46,13 +46,13 @@ pub struct Service {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub concurrency: Option<u32>,
-    /// Longest time from the call's head to the answer's head. Default 60s.
+    /// Longest time from the call's head to the answer's head. Default 1m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// The most bytes of a request body. Default: the gateway's `bounds.body_bytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_bytes: Option<ByteSize>,
-    /// Cross-origin calls from browsers. Absent: no CORS headers, preflights are not answered.
+    /// Calls from pages of other origins. Default: none, so that no CORS headers are sent and preflights are not answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
     /// Policies of single operations, by `operationId` (or, without a contract, by the route as written).
@@ -88,10 +88,10 @@ pub struct OperationPolicy {
     /// Replaces the service's `backend`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<Backend>,
-    /// Says that repeating the call does no harm, so that it may be retried whatever its method.
+    /// Says that repeating the call does no harm, so that it may be retried whatever its method. Default: by the method (RFC 9110 section 9.2.2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotent: Option<bool>,
-    /// `true` takes the operation out of the public API: it answers as if it did not exist.
+    /// `true` takes the operation out of the public API: it answers as if it did not exist. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
 }
@@ -120,7 +120,7 @@ pub enum AuthKind {
 #[serde(deny_unknown_fields)]
 #[schemars(title = "kind \"key\" of auth")]
 pub struct KeyAuth {
-    /// Name of the header that carries the key. Default `X-Api-Key`.
+    /// Name of the header that carries the key; `null` for none. Default `X-Api-Key`.
     #[serde(default = "KeyAuth::default_header")]
     #[schemars(extend("format" = "portway-header"))]
     pub header: Option<String>,
@@ -158,10 +158,10 @@ pub struct RoutePattern {
     pub path: String,
 }
 
-/// Cross-origin resource sharing (WHATWG Fetch, section "HTTP-network-or-cache fetch", CORS protocol).
+/// Calls from pages of other origins (CORS, section 3.2 of the WHATWG Fetch standard).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "CORS policy")]
+#[schemars(title = "policy for other origins")]
 pub struct Cors {
     /// Origins that may call: exact (`https://shop.example`), `https://*.example`, or `*`.
     #[schemars(extend("items" = { "type": "string", "format": "portway-origin" }))]
@@ -179,7 +179,7 @@ pub struct Cors {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("items" = { "type": "string", "format": "portway-header" }))]
     pub expose: Vec<String>,
-    /// Whether cookies and credentials may be sent. Cannot stand with the origin `*`.
+    /// Whether cookies and credentials may be sent. Cannot stand with the origin `*`. Default false.
     #[serde(default)]
     pub credentials: bool,
     /// How long a browser may remember a preflight. Default 10m.
@@ -238,7 +238,15 @@ impl JsonSchema for Auth {
         json_schema!({
             "description": "How callers prove who they are: `public` (everybody, said aloud), or a list of kinds of which any one suffices.",
             "anyOf": [
-                { "description": "Everybody may call.", "type": "string", "const": "public" },
+                {
+                    "description": "Everybody may call.",
+                    "type": "string",
+                    "const": "public",
+                    "x-portway-hints": {
+                        "key": "write \"auth: [key]\": it is a list, of which any one suffices",
+                        "none": "write \"auth: public\" if everybody may call",
+                    },
+                },
                 {
                     "description": "Any one of these suffices.",
                     "type": "array",
@@ -288,6 +296,7 @@ fn auth_kind_forms(schema: &mut Schema) {
         "description": "A kind with its defaults.",
         "type": "string",
         "enum": AUTH_KINDS,
+        "x-portway-hints": { "public": "write \"auth: public\", without a list, if everybody may call" },
     });
     shape::also(schema, vec![names]);
 }

@@ -193,6 +193,3 @@ fn may_hold_secret(line: &str) -> bool {
         .iter()
         .any(|word| line.contains(word))
 }
-
-#[cfg(test)]
-mod tests;

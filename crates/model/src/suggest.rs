@@ -4,7 +4,9 @@
 pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer words are not misspellings of anything we know, and the measure is quadratic in length.
     const WORD_CHARS_MAX: usize = 64;
-    if word.is_empty() || word.chars().count() > WORD_CHARS_MAX {
+    // Of two numbers neither is a misspelling of the other.
+    let is_number = word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if word.is_empty() || is_number || word.chars().count() > WORD_CHARS_MAX {
         return None;
     }
     let lower = normal(word);

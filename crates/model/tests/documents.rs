@@ -6,8 +6,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use portway_model::{Format, Override, SourceFile, read, summary};
+use portway_model::{
+    Auth, AuthKind, Backend, Document, Duration, Format, KeyAuth, Override, SourceFile, Target,
+    includes, read, summary,
+};
 
 fn data(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(folder)
@@ -72,4 +76,152 @@ fn mistakes() {
     });
     let differences: Vec<String> = compared.filter_map(Result::err).collect();
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+}
+
+#[track_caller]
+fn read_well(files: &[SourceFile]) -> Document {
+    let (documents, diagnostics) = read(files, &[]);
+    assert_eq!(diagnostics, [], "{}", rendered(files, &[]));
+    documents.document
+}
+
+fn text(name: &str, text: impl Into<String>) -> SourceFile {
+    SourceFile { name: name.to_owned(), text: text.into(), format: Format::of_file(name) }
+}
+
+#[test]
+fn good_documents_are_read_without_a_word() {
+    for entry in fs::read_dir(data("good")).unwrap() {
+        read_well(&documents(&entry.unwrap().path()));
+    }
+}
+
+#[test]
+fn the_first_day() {
+    let document = read_well(&[source(&data("good/sample.yaml"))]);
+    let shop = &document.services["shop"];
+    assert_eq!(shop.backend, Backend::new(vec![Target::new("http://10.0.0.7:8000")]));
+    assert_eq!(shop.auth, Auth::AnyOf(vec![AuthKind::Key(KeyAuth::default())]));
+    assert_eq!(
+        shop.limits.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["200/s", "20/s per app", "5/s per ip"]
+    );
+    assert_eq!(shop.operations["createOrder"].timeout, Some(Duration::from_ms(3_000)));
+    assert_eq!(document.apps["phone"].plan.as_ref().unwrap(), &"gold");
+}
+
+#[test]
+fn the_same_in_three_formats() {
+    for name in ["good/sample.yaml", "good/all.yaml"] {
+        let yaml = read_well(&[source(&data(name))]);
+        let json = serde_json::to_string_pretty(&yaml).unwrap();
+        assert_eq!(read_well(&[text("a.json", json)]), yaml);
+        let toml = toml::to_string(&yaml).unwrap();
+        assert_eq!(read_well(&[text("a.toml", toml)]), yaml);
+        let again = serde_saphyr::to_string(&yaml).unwrap();
+        assert_eq!(read_well(&[text("a.yaml", again)]), yaml);
+    }
+}
+
+#[test]
+fn everything_can_be_located_in_the_merged_document() {
+    let files = [
+        text(
+            "a.yaml",
+            "portway: 1\ninclude: [ b.yaml ]\nservices:\n  a: { routes: [ 'GET /a' ], backend: http://a, auth: public }\n",
+        ),
+        text(
+            "b.yaml",
+            "portway: 1\ninclude:\n  - c.yaml\n  - d.yaml\napps:\n  x/y: {}\nservices:\n  b:\n    routes: [ 'GET /b' ]\n    backend:\n      targets: [ http://a, http://b ]\n    auth: public\n",
+        ),
+        text("c.toml", "portway = 1\n[plans.gold]\nlimits = ['1/s']\n"),
+    ];
+    let (documents, _) = read(&files, &[]);
+    for (pointer, place) in [
+        ("/services/a/backend", "a.yaml:4:39"),
+        ("/services/b", "b.yaml:8:3"),
+        ("/services/b/backend", "b.yaml:10:5"),
+        ("/services/b/backend/targets/1", "b.yaml:11:28"),
+        ("/services/b/backend/balance/hash", "b.yaml:10:5"),
+        ("/services/nobody", "a.yaml:3:1"),
+        ("/plans/gold/limits/0", "c.toml:3:11"),
+        ("/include/0", "a.yaml:2:12"),
+        ("/include/2", "b.yaml:4:5"),
+        ("/portway", "a.yaml:1:10"),
+        ("", "a.yaml:1:1"),
+        ("/gateway/admin", "a.yaml:1:1"),
+    ] {
+        assert_eq!(documents.sources.locate(pointer).to_string(), place, "{pointer}");
+    }
+    assert_eq!(documents.sources.locate_key("/services/b/auth").to_string(), "b.yaml:12:5");
+    let line = documents.sources.line_text(&documents.sources.locate("/services/b"));
+    assert_eq!(line.as_deref(), Some("  b:"));
+    assert_eq!(documents.document.include, ["b.yaml", "c.yaml", "d.yaml"]);
+}
+
+#[test]
+fn includes_are_known_before_anything_else_is_right() {
+    let file = text(
+        "a.yaml",
+        "portway: 1\ninclude: [ 'services/*.yaml', 3, apps.toml ]\nservices: what\n",
+    );
+    let found: Vec<String> = includes(&file)
+        .iter()
+        .map(|include| format!("{} {}", include.pattern, include.location))
+        .collect();
+    assert_eq!(found, ["services/*.yaml a.yaml:2:12", "apps.toml a.yaml:2:34"]);
+    assert_eq!(includes(&text("a.yaml", "include: [")), []);
+    assert_eq!(includes(&text("a.yaml", "portway: 1")), []);
+}
+
+/// Nothing that is told or shown about the documents of `secrets.yaml` has any of their secrets in it.
+#[test]
+fn no_secret_is_ever_shown() {
+    for name in
+        ["mistakes/secrets.yaml", "mistakes/syntax-quote.yaml", "mistakes/secrets-json.json"]
+    {
+        let files = [source(&data(name))];
+        assert!(files[0].text.contains("hunter2"));
+        let shown = rendered(&files, &[]);
+        assert!(!shown.contains("hunter2"), "{shown}");
+        let (documents, diagnostics) = read(&files, &[]);
+        assert!(!format!("{documents:?}{diagnostics:?}").contains("hunter2"));
+        assert!(!serde_json::to_string(&diagnostics).unwrap().contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_document_full_of_mistakes_ends() {
+    let mut many = "portway: 1\nservices:\n".to_owned();
+    for index in 0..20_000 {
+        many.push_str(&format!("  s{index}: {{ colour: red }}\n"));
+    }
+    let (_, diagnostics) = read(&[text("many.yaml", many)], &[]);
+    assert_eq!(diagnostics.len(), 1_001);
+    assert_eq!(diagnostics.last().unwrap().code, "too-many");
+}
+
+/// How long a large file takes. The bound is for debug builds on a busy machine; the figure is printed.
+#[test]
+fn twenty_thousand_services() {
+    let mut large = "portway: 1\nservices:\n".to_owned();
+    for index in 0..20_000 {
+        large.push_str(&format!(
+            "  s{index}:\n    contract: contracts/s{index}.yaml\n    path: /s{index}\n    backend: http://10.0.0.7:8000\n    auth: [key]\n    limits: [ \"200/s\", \"20/s per app\" ]\n    operations:\n      createOrder: {{ limits: [ \"2/s per app\" ], timeout: 3s }}\n"
+        ));
+    }
+    let files = [text("large.yaml", large)];
+    let start = Instant::now();
+    let document = read_well(&files);
+    let right = start.elapsed();
+    assert_eq!(document.services.len(), 20_000);
+    let broken = [text("large.yaml", files[0].text.replacen("timeout: 3s", "timeout: 3", 1))];
+    let start = Instant::now();
+    assert_eq!(read(&broken, &[]).1.len(), 1);
+    println!(
+        "20,000 services, {} KiB: {right:?} when right, {:?} with a mistake",
+        files[0].text.len() >> 10,
+        start.elapsed()
+    );
+    assert!(right.as_secs() < 60);
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::Declared;
 use crate::finding::Finding;
 use crate::path::{child, dotted, item};
-use crate::{Backend, Balance, Credentials, Document, Protocol};
+use crate::{Backend, Balance, Credentials, Document};
 
 /// Calls a check with every backend and its pointer.
 fn each(document: &Document, mut check: impl FnMut(&Backend, &str)) {
@@ -118,15 +118,6 @@ pub(super) fn checks(document: &Document, _: &Declared, findings: &mut Vec<Findi
                 Finding::error("check-overlap", pointer, message)
                     .fix(format!("write {} or less", active.interval)),
             );
-        }
-        if backend.protocol == Protocol::Http2
-            && backend.targets.iter().any(|target| target.url.starts_with("http+srv://"))
-        {
-            let message = format!(
-                "{}: SRV targets speak HTTP/2 only by prior knowledge",
-                dotted(&format!("{pointer}/protocol"))
-            );
-            findings.push(Finding::warning("srv-http2", format!("{pointer}/protocol"), message));
         }
     });
 }

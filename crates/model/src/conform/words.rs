@@ -7,16 +7,33 @@ use crate::text::quoted;
 /// What the inside of a reference to a secret is called, to tell it from the secret.
 pub(super) const REFERENCE: &str = "reference to a secret";
 
-/// The noun with its article. Nouns that begin with a capital have none: "TLS of a listener".
+/// The noun with its article, if it takes one.
 pub(super) fn article(noun: &str) -> String {
+    let first = noun.split(' ').next().unwrap_or_default();
+    let is_uncountable = first.ends_with('s')
+        || first.chars().next().is_none_or(char::is_uppercase)
+        || first == "concurrency";
     match noun.chars().next() {
+        _ if is_uncountable => noun.to_owned(),
         Some('a' | 'e' | 'i' | 'o' | 'u') => format!("an {noun}"),
-        Some(c)
-            if c.is_lowercase() && !noun.starts_with("the ") && !noun.starts_with("settings") =>
-        {
-            format!("a {noun}")
-        }
-        _ => noun.to_owned(),
+        _ => format!("a {noun}"),
+    }
+}
+
+/// What a word would have to be: `a kind of auth`; "known here" where the thing has no name.
+pub(super) fn known_as(title: Option<&str>) -> String {
+    title.map_or("known here".to_owned(), article)
+}
+
+/// The sentence that says which words there are, and what else may stand there.
+pub(super) fn choice(alternatives: &[&Value], words: &[&str]) -> String {
+    let others = alternatives
+        .iter()
+        .any(|schema| fixed(schema).next().is_none() && super::tag(schema).is_none());
+    match words {
+        _ if others => format!("it should be {}", describe(alternatives)),
+        [only] => format!("the only one is {only}"),
+        _ => format!("it is {}", list_of(words)),
     }
 }
 
@@ -82,6 +99,9 @@ fn kind(schema: &Value) -> &str {
 
 fn text(schema: &Value) -> String {
     match schema.pointer("/examples/0").and_then(Value::as_str) {
+        None if schema.get("format").and_then(Value::as_str) == Some("portway-file") => {
+            "the name of a file".to_owned()
+        }
         Some(example) => format!("a text such as \"{example}\""),
         None => "a text".to_owned(),
     }
@@ -116,10 +136,12 @@ pub(super) fn conversion(alternatives: &[&Value], value: &Value) -> String {
             "no" | "off" | "n" | "false" => "write false".to_owned(),
             _ => String::new(),
         },
-        Value::String(text) if takes("integer") => match crate::text::whole_number(text) {
-            Some(number) => format!("write {number}, without quotes"),
-            None => String::new(),
-        },
+        Value::String(text) if takes("integer") => {
+            match crate::text::whole_number(&text.replace('_', "")) {
+                Some(number) => format!("write {number}, without quotes"),
+                None => String::new(),
+            }
+        }
         Value::Number(number) if takes("integer") && number.is_f64() => {
             "write it without a fraction".to_owned()
         }

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{DefaultMessageFormatter, MessageFormatter, Options, Spanned};
 
@@ -65,11 +66,30 @@ fn fault(text: &str, error: &serde_saphyr::Error) -> SyntaxFault {
     let indent = &line[..line.len() - line.trim_start().len()];
     let fix =
         if indent.contains('\t') { "indent with spaces: YAML does not take tabs" } else { "" };
-    let message = DefaultMessageFormatter.format_message(error.without_snippet()).into_owned();
-    SyntaxFault {
-        spot,
-        message: format!("this is not YAML: {}", sentence(&message)),
-        fix: fix.to_owned(),
+    let message = match error.without_snippet() {
+        serde_saphyr::Error::Budget { breach, .. } => breached(breach).to_owned(),
+        error => {
+            format!(
+                "this is not YAML: {}",
+                sentence(&DefaultMessageFormatter.format_message(error))
+            )
+        }
+    };
+    SyntaxFault { spot, message, fix: fix.to_owned() }
+}
+
+/// What is too much, in words for people.
+fn breached(breach: &BudgetBreach) -> &'static str {
+    match breach {
+        BudgetBreach::Documents { .. } => "a second document begins here, but a file has only one",
+        BudgetBreach::Depth { .. } => "this is nested too deeply",
+        BudgetBreach::Aliases { .. }
+        | BudgetBreach::Anchors { .. }
+        | BudgetBreach::AliasAnchorRatio { .. }
+        | BudgetBreach::RecordedAnchorEvents { .. }
+        | BudgetBreach::RecordedAnchorBytes { .. }
+        | BudgetBreach::MergeKeys { .. } => "anchors and aliases make this too large",
+        _ => "this is too large",
     }
 }
 
