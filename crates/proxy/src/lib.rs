@@ -5,6 +5,37 @@
 //! Health checks, name look-ups and everything else that is not a call run on the control runtime.
 //! This room assumes a compiled `Snapshot`; it knows no SQL, no functions and no management API.
 
+mod body;
+mod buffer;
+mod connect;
+mod connection;
+mod dispatch;
+mod exchange;
 pub mod failure;
+mod forward;
+pub mod forwarded;
+mod http2;
+mod incoming;
+mod lines;
+mod listener;
+mod live;
+mod outgoing;
+mod pool;
+mod proxy;
+pub mod proxy_protocol;
+mod record;
+mod relay;
+mod request;
+mod respond;
+mod rewind;
+mod scrape;
+mod shared;
+mod stream;
 pub mod telemetry;
+mod timer;
+pub mod tls;
+mod transfer;
 pub mod upstream;
+mod worker;
+
+pub use proxy::{BindFault, Bound, Listen, Running, Settings, bind};

@@ -1,0 +1,137 @@
+//! A body that is being received over HTTP/1.1: where its payload lies in the inbox.
+
+use std::task::{Context, Poll, ready};
+
+use portway_http1::{BodyDecoder, BodyLimits, Decoded, Framing, Reject};
+
+use crate::buffer::{Inbox, Size};
+use crate::stream::Stream;
+
+/// What a body has for its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Payload, in `data`.
+    Data,
+    /// Nothing more.
+    End,
+}
+
+/// Why a body stopped before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// The peer closed or reset the connection.
+    Closed,
+    /// What it sent is refused.
+    Rejected(Reject),
+}
+
+/// Reads one body out of an inbox.
+pub(crate) struct BodyReader {
+    decoder: BodyDecoder,
+    /// Payload at the front of the inbox.
+    data: usize,
+    /// Framing behind that payload.
+    behind: usize,
+    ended: bool,
+}
+
+impl BodyReader {
+    pub(crate) fn new(framing: Framing, limits: BodyLimits) -> Self {
+        Self { decoder: BodyDecoder::new(framing, limits), data: 0, behind: 0, ended: false }
+    }
+
+    /// Ready with payload at the front of the inbox, or with the end.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        inbox: &mut Inbox,
+        stream: &mut Stream,
+    ) -> Poll<Result<Part, Broken>> {
+        loop {
+            if let Some(part) = self.decode(inbox)? {
+                return Poll::Ready(Ok(part));
+            }
+            match ready!(inbox.poll_fill(cx, stream, Size::Large)) {
+                Ok(0) => {
+                    self.decoder.on_eof().map_err(|_| Broken::Closed)?;
+                    self.ended = true;
+                }
+                Ok(_) => {}
+                Err(_) => return Poll::Ready(Err(Broken::Closed)),
+            }
+        }
+    }
+
+    /// What is in the inbox already; `None` if more bytes are needed.
+    fn decode(&mut self, inbox: &mut Inbox) -> Result<Option<Part>, Broken> {
+        loop {
+            if self.data > 0 {
+                return Ok(Some(Part::Data));
+            }
+            if self.ended {
+                return Ok(Some(Part::End));
+            }
+            match self.decoder.decode(inbox.bytes()).map_err(Broken::Rejected)? {
+                Decoded::Data { start, end, consumed } => {
+                    inbox.consume(start);
+                    self.data = end - start;
+                    self.behind = consumed - end;
+                }
+                Decoded::NeedMore { consumed } => {
+                    inbox.consume(consumed);
+                    if inbox.is_empty() {
+                        return Ok(None);
+                    }
+                }
+                Decoded::Trailers { consumed } | Decoded::End { consumed } => {
+                    inbox.consume(consumed);
+                    self.ended = true;
+                }
+            }
+        }
+    }
+
+    /// The payload that `poll` found.
+    pub(crate) fn data<'a>(&self, inbox: &'a Inbox) -> &'a [u8] {
+        &inbox.bytes()[..self.data]
+    }
+
+    /// Drops the first bytes of it.
+    pub(crate) fn consume(&mut self, inbox: &mut Inbox, count: usize) {
+        inbox.consume(count);
+        self.data -= count;
+        if self.data == 0 {
+            inbox.consume(std::mem::take(&mut self.behind));
+        }
+    }
+
+    /// Whether everything was received and consumed.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended || (self.data == 0 && self.decoder.is_done())
+    }
+
+    /// Throws away what has arrived of the body; true if that was all of it.
+    pub(crate) fn discard(&mut self, inbox: &mut Inbox) -> bool {
+        loop {
+            match self.decode(inbox) {
+                Ok(Some(Part::Data)) => self.consume(inbox, self.data),
+                Ok(Some(Part::End)) => return true,
+                Ok(None) | Err(_) => return false,
+            }
+        }
+    }
+
+    /// Writes the trailer section that came with the body, or only the end of the chunks.
+    pub(crate) fn write_end(&self, out: &mut Vec<u8>) {
+        let (bytes, fields) = self.decoder.trailers();
+        let trailers = fields.iter().map(|field| (field.name.of(bytes), field.value.of(bytes)));
+        let ours = |name: &[u8]| portway_policy::is_ours(name);
+        portway_http1::write_trailers(out, trailers.filter(|(name, _)| !ours(name)));
+    }
+
+    /// Whether trailer fields came with the body.
+    pub(crate) fn trailers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let (bytes, fields) = self.decoder.trailers();
+        fields.iter().map(move |field| (field.name.of(bytes), field.value.of(bytes)))
+    }
+}

@@ -1,0 +1,58 @@
+//! A connection to a backend: one at rest, or a new one.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::net::TcpStream;
+
+use crate::failure::{Failure, Fault};
+use crate::outgoing::{Http1Outgoing, Outgoing};
+use crate::stream::Stream;
+use crate::telemetry::Event;
+use crate::timer::Timer;
+use crate::tls;
+use crate::upstream::{Endpoint, Settings};
+use crate::worker::Worker;
+
+/// A connection at rest that is fit for use.
+pub(crate) fn pooled(worker: &Worker, endpoint: &Endpoint, now_ms: u64) -> Option<Outgoing> {
+    let stream = worker.pool.take(endpoint.id, now_ms)?;
+    worker.metrics.add(Event::PoolReused);
+    Some(Outgoing::Http1(Http1Outgoing::new(stream)))
+}
+
+/// A new connection, TLS included.
+pub(crate) async fn open(
+    worker: &Worker,
+    endpoint: &Arc<Endpoint>,
+    settings: &Settings,
+    (timer, call_due_ms): (&mut Timer, u64),
+) -> Result<Outgoing, Failure> {
+    let connect_due_ms = worker.clock.now_ms() + settings.connect_timeout_ms;
+    timer.set(connect_due_ms.min(call_due_ms));
+    let mut dialling = pin!(dial(endpoint));
+    let dialled = poll_fn(|cx| match dialling.as_mut().poll(cx) {
+        Poll::Ready(dialled) => Poll::Ready(dialled),
+        Poll::Pending => timer.poll(cx).map(|()| Err(Failure::unsent(Fault::ConnectTimeout))),
+    })
+    .await;
+    worker.metrics.add(if dialled.is_ok() { Event::PoolOpened } else { Event::PoolFailed });
+    Ok(Outgoing::Http1(Http1Outgoing::new(dialled?)))
+}
+
+async fn dial(endpoint: &Endpoint) -> Result<Stream, Failure> {
+    let tcp = TcpStream::connect(endpoint.address)
+        .await
+        .map_err(|_| Failure::unsent(Fault::ConnectFailed))?;
+    // Small writes must not wait for acknowledgements; if it cannot be set, calls are slower.
+    let _ = tcp.set_nodelay(true);
+    match &endpoint.tls {
+        None => Ok(Stream::Plain(tcp)),
+        Some(client) => {
+            let tls = tls::connect(client, tcp).await?;
+            Ok(Stream::Tls(Box::new(tls.into())))
+        }
+    }
+}

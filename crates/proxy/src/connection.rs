@@ -1,0 +1,337 @@
+//! One connection of a caller, from the moment it was accepted: PROXY header, TLS, and then calls
+//! over whichever protocol it speaks. Runs in a task of its own, with deadlines at every step.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use portway_policy::Scheme;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+use crate::buffer::Size;
+use crate::exchange;
+use crate::forwarded::{self, Forwarding, Hop};
+use crate::http2;
+use crate::incoming::{Arrived, Http1Incoming, Incoming};
+use crate::proxy_protocol::{self, Parsed};
+use crate::request::{Request, Version};
+use crate::respond;
+use crate::rewind::Rewind;
+use crate::stream::Stream;
+use crate::telemetry::{Bound, Event, Wire};
+use crate::timer::Timer;
+use crate::tls::ServerTls;
+use crate::worker::{Place, Worker};
+
+/// After the last answer: how long, and how much, is still read, so that a caller that is sending
+/// gets to see the answer before the connection is torn down (RFC 9112 §9.6).
+const LINGER_MS: u64 = 2_000;
+const LINGER_BYTES: usize = 1 << 20;
+
+/// Who is at the other end.
+pub(crate) struct Peer {
+    /// Where the caller, or the proxy in front of us, is.
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: bool,
+    hop: Hop,
+    /// Name that was asked for by SNI, and the certificates it was chosen from.
+    name: Option<(Option<Box<str>>, Arc<ServerTls>)>,
+    /// The host that was last found to agree with it.
+    agreed: RefCell<String>,
+}
+
+impl Peer {
+    fn new(address: SocketAddr, name: Option<(Option<Box<str>>, Arc<ServerTls>)>) -> Self {
+        let tls = name.is_some();
+        Self { address, tls, hop: Hop::new(address.ip()), name, agreed: RefCell::default() }
+    }
+
+    /// Whether a request for `host` may come over this connection.
+    pub(crate) fn answers_for(&self, host: &str) -> bool {
+        let Some((sni, tls)) = &self.name else { return true };
+        if *self.agreed.borrow() == host && !host.is_empty() {
+            return true;
+        }
+        let agrees = tls.sni_agrees(sni.as_deref(), host);
+        if agrees {
+            host.clone_into(&mut self.agreed.borrow_mut());
+        }
+        agrees
+    }
+
+    /// What a backend is told of the way that the call took.
+    pub(crate) fn forwarding<'a>(&'a self, request: &'a Request, trusted: bool) -> Forwarding<'a> {
+        Forwarding {
+            peer: &self.hop,
+            trusted,
+            scheme: if self.tls { Scheme::Https } else { Scheme::Http },
+            host: request.text(request.authority),
+            http2: request.version == Version::Http2,
+            headers: request,
+        }
+    }
+}
+
+/// A connection on a worker.
+pub(crate) struct Visit {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) peer: Rc<Peer>,
+    listener: usize,
+    wire: Wire,
+}
+
+/// What a listener does with its connections.
+pub(crate) struct Reception {
+    pub(crate) index: usize,
+    pub(crate) tls: Option<Arc<ServerTls>>,
+    pub(crate) proxy_protocol: bool,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    place: Place,
+    reception: Rc<Reception>,
+    tcp: TcpStream,
+    address: SocketAddr,
+) {
+    let mut timer = Timer::new(worker.clock.base());
+    worker.metrics.connection_opened(reception.index);
+    let mut visit = Visit {
+        peer: Rc::new(Peer::new(address, None)),
+        worker,
+        listener: reception.index,
+        wire: Wire::Unknown,
+    };
+    let stream = if reception.tls.is_some() || reception.proxy_protocol {
+        Box::pin(greet(&mut visit, &reception, tcp, &mut timer)).await
+    } else {
+        Some((Stream::Plain(tcp), false))
+    };
+    match stream {
+        Some((stream, true)) => {
+            visit.became(Wire::Http2);
+            Box::pin(http2::serve(&visit, &place, stream, &mut timer)).await;
+        }
+        Some((stream, false)) => serve_http1(&mut visit, &place, stream, &mut timer).await,
+        None => {}
+    }
+}
+
+impl Visit {
+    fn became(&mut self, wire: Wire) {
+        if wire != self.wire {
+            self.worker.metrics.connection_became(self.listener, self.wire, wire);
+            self.wire = wire;
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.worker.metrics.connection_closed(self.listener, self.wire);
+        if std::thread::panicking() {
+            self.worker.metrics.add(Event::Panicked);
+        }
+    }
+}
+
+/// PROXY header and TLS. Gives the stream, and whether HTTP/2 was agreed on.
+async fn greet(
+    visit: &mut Visit,
+    reception: &Reception,
+    mut tcp: TcpStream,
+    timer: &mut Timer,
+) -> Option<(Stream, bool)> {
+    let worker = Rc::clone(&visit.worker);
+    let live = worker.live();
+    timer.set(worker.clock.now_ms() + live.bounds.head_ms);
+    let address = visit.peer.address;
+    let trusted = forwarded::is_trusted(address.ip(), &live.snapshot.trusted_proxies);
+    drop(live);
+    let mut greeting = std::pin::pin!(async {
+        let mut source = None;
+        if reception.proxy_protocol && trusted {
+            source = read_proxy_header(&mut tcp).await?;
+        }
+        let Some(tls) = &reception.tls else {
+            return Ok((Stream::Plain(tcp), source, None));
+        };
+        let stream = tls.acceptor().accept(tcp).await.map_err(|_| Greeting::Handshake)?;
+        let (_, session) = stream.get_ref();
+        let name = (session.server_name().map(Box::from), Arc::clone(tls));
+        Ok((Stream::Tls(Box::new(stream.into())), source, Some(name)))
+    });
+    let greeted = poll_fn(|cx| match greeting.as_mut().poll(cx) {
+        Poll::Ready(greeted) => Poll::Ready(greeted),
+        Poll::Pending => timer.poll(cx).map(|()| Err(Greeting::Late)),
+    })
+    .await;
+    match greeted {
+        Ok((stream, source, name)) => {
+            if name.is_some() {
+                worker.metrics.handshake(reception.index, true);
+            }
+            visit.peer = Rc::new(Peer::new(source.unwrap_or(address), name));
+            let http2 = stream.speaks_http2();
+            Some((stream, http2))
+        }
+        Err(fault) => {
+            match fault {
+                Greeting::Late => worker.metrics.bound(Bound::HeadTimeout),
+                Greeting::Handshake => worker.metrics.handshake(reception.index, false),
+                Greeting::ProxyHeader => worker.metrics.add(Event::ProxyHeaderInvalid),
+            }
+            None
+        }
+    }
+}
+
+/// Why a connection did not come to its first call.
+enum Greeting {
+    Late,
+    Handshake,
+    ProxyHeader,
+}
+
+/// Reads exactly the header: what follows it belongs to TLS or to HTTP.
+async fn read_proxy_header(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, Greeting> {
+    let mut bytes = Vec::with_capacity(128);
+    loop {
+        // A byte at a time costs little, once per connection, and never takes one too many.
+        let byte = tcp.read_u8().await.map_err(|_| Greeting::ProxyHeader)?;
+        bytes.push(byte);
+        match proxy_protocol::parse(&bytes) {
+            Parsed::NeedMore if bytes.len() < proxy_protocol::HEADER_BYTES_MAX => {}
+            Parsed::Header(header) => return Ok(header.source),
+            Parsed::NeedMore | Parsed::Invalid => return Err(Greeting::ProxyHeader),
+        }
+    }
+}
+
+/// Calls over HTTP/1.1, one after the other.
+async fn serve_http1(visit: &mut Visit, place: &Place, stream: Stream, timer: &mut Timer) {
+    let mut incoming = Incoming::Http1(Http1Incoming::new(stream));
+    let mut first = true;
+    loop {
+        let Incoming::Http1(http1) = &mut incoming else { return };
+        match next_request(visit, place, http1, timer, first).await {
+            Next::Request(request) => {
+                visit.became(Wire::Http1);
+                exchange::serve(&visit.worker, &visit.peer, &mut incoming, &request, timer).await;
+            }
+            Next::Rejected(reject) => {
+                http1.close_after();
+                respond::reject(&visit.worker, &visit.peer, &mut incoming, reject, timer).await;
+            }
+            Next::Late => {
+                http1.close_after();
+                respond::late(&visit.worker, &visit.peer, &mut incoming, timer).await;
+            }
+            Next::Http2 => return become_http2(visit, place, incoming, timer).await,
+            Next::Closed => return,
+        }
+        first = false;
+        let Incoming::Http1(http1) = &mut incoming else { return };
+        if !http1.is_kept() {
+            return Box::pin(linger(http1, timer, visit.worker.clock.now_ms())).await;
+        }
+    }
+}
+
+/// What a connection does next.
+enum Next {
+    Request(Request),
+    Rejected(portway_http1::Reject),
+    /// The head did not arrive in time.
+    Late,
+    Http2,
+    /// Ended by the peer, by having been idle too long, or because the gateway drains.
+    Closed,
+}
+
+async fn next_request(
+    visit: &Visit,
+    place: &Place,
+    http1: &mut Http1Incoming,
+    timer: &mut Timer,
+    first: bool,
+) -> Next {
+    let worker = &visit.worker;
+    let bounds = worker.live().bounds;
+    let rested_ms = worker.clock.now_ms();
+    // A connection that was only just opened has said nothing yet: it gets the time of a head.
+    timer.set(rested_ms + if first { bounds.head_ms } else { bounds.idle_ms });
+    let mut head_begun = false;
+    poll_fn(|cx| {
+        if first {
+            place.set_waker(cx.waker());
+        }
+        match http1.poll_request(cx, &bounds.head) {
+            Poll::Ready(Arrived::Request(request)) => return Poll::Ready(Next::Request(request)),
+            Poll::Ready(Arrived::Rejected(reject)) => return Poll::Ready(Next::Rejected(reject)),
+            Poll::Ready(Arrived::Http2) => return Poll::Ready(Next::Http2),
+            Poll::Ready(Arrived::Closed) => return Poll::Ready(Next::Closed),
+            Poll::Pending => {}
+        }
+        let amid = http1.is_amid_head();
+        if worker.is_draining() && !amid {
+            return Poll::Ready(Next::Closed);
+        }
+        if amid && !head_begun {
+            head_begun = true;
+            timer.set(worker.clock.now_ms() + bounds.head_ms);
+        }
+        match timer.poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) if amid => {
+                worker.metrics.bound(Bound::HeadTimeout);
+                Poll::Ready(Next::Late)
+            }
+            Poll::Ready(()) => {
+                worker.metrics.bound(if first { Bound::HeadTimeout } else { Bound::IdleTimeout });
+                Poll::Ready(Next::Closed)
+            }
+        }
+    })
+    .await
+}
+
+/// HTTP/2 by prior knowledge: what was read goes back in front.
+async fn become_http2(visit: &mut Visit, place: &Place, incoming: Incoming, timer: &mut Timer) {
+    let Incoming::Http1(http1) = incoming else { return };
+    visit.became(Wire::Http2);
+    let io = Rewind::new(http1.inbox.bytes().to_vec(), http1.stream);
+    Box::pin(http2::serve(visit, place, io, timer)).await;
+}
+
+/// Ends a connection so that the peer gets to read what it was sent.
+async fn linger(http1: &mut Http1Incoming, timer: &mut Timer, now_ms: u64) {
+    timer.set(now_ms + LINGER_MS);
+    let mut shut = false;
+    let mut left = LINGER_BYTES;
+    poll_fn(|cx| {
+        if !shut {
+            match http1.stream.poll_shutdown(cx) {
+                Poll::Ready(Ok(())) => shut = true,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => return timer.poll(cx),
+            }
+        }
+        loop {
+            let waiting = http1.inbox.bytes().len();
+            http1.inbox.consume(waiting);
+            match http1.inbox.poll_fill(cx, &mut http1.stream, Size::Small) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(count)) if count < left => left -= count,
+                Poll::Ready(Ok(_)) => return Poll::Ready(()),
+                Poll::Pending => return timer.poll(cx),
+            }
+        }
+    })
+    .await;
+}

@@ -1,0 +1,405 @@
+//! The way of a call, from top to bottom.
+//!
+//! `serve` never fails and owns the record; `answer` may return early. The phases have the names
+//! that they have in the documents and in the log: route, identify, permit, admit, check, shape,
+//! dispatch, reshape, record.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use portway_http1::{Framing, Known, Reject};
+use portway_policy::{Call, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme};
+use portway_snapshot::{Operation, Routed, Service, canonical_host, canonical_path};
+
+use crate::connection::Peer;
+use crate::dispatch::{self, Dispatched};
+use crate::failure::{Failure, Fault};
+use crate::forward;
+use crate::forwarded;
+use crate::incoming::{Gone, Incoming, Length};
+use crate::live::Live;
+use crate::record::Record;
+use crate::relay;
+use crate::request::Request;
+use crate::respond::{self, Local};
+use crate::timer::Timer;
+use crate::transfer::{self, BodyDeadlines, Download};
+use crate::worker::Worker;
+
+/// Why a call does not reach its end as it should.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The gateway says no. With a sentence for the caller, where there is one.
+    Refused(Refusal, Option<&'static str>),
+    /// Something broke before an answer had begun.
+    Failed(Failure),
+    /// Something broke when the answer had begun, or nobody is there to be answered.
+    Cut(Fault),
+}
+
+impl Stop {
+    pub(crate) fn refused(reason: Reason) -> Self {
+        Self::Refused(Refusal::new(reason), None)
+    }
+
+    /// What the caller sent is not HTTP that can be dealt with.
+    pub(crate) fn rejected(reject: Reject) -> Self {
+        let reason = match reject {
+            Reject::HeadTooLarge | Reject::TrailersTooLarge => Reason::HeadTooLarge,
+            Reject::TooManyFields => Reason::TooManyFields,
+            Reject::TargetTooLong => Reason::TargetTooLong,
+            Reject::Version => Reason::VersionUnsupported,
+            Reject::Expectation => Reason::ExpectationFailed,
+            Reject::BodyTooLarge => Reason::BodyTooLarge,
+            _ => Reason::BadRequest,
+        };
+        Self::Refused(Refusal::new(reason), Some(reject.sentence()))
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal, None)
+    }
+}
+
+/// What a call needs around it.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) worker: &'a Rc<Worker>,
+    pub(crate) peer: &'a Peer,
+    pub(crate) live: &'a Live,
+    pub(crate) request: &'a Request,
+    /// Whether the peer is a trusted proxy.
+    pub(crate) trusted: bool,
+}
+
+/// Where a call goes, and the leave to go there.
+pub(crate) struct Decision {
+    pub(crate) service: usize,
+    pub(crate) operation: usize,
+    pub(crate) permit: Permit,
+    /// What the balance of the backend hashes, hashed.
+    pub(crate) hash: Option<u64>,
+}
+
+enum Decided {
+    /// To a backend.
+    Dispatch(Decision),
+    /// Answered here.
+    Local(Local),
+}
+
+/// Carries one call from its head to the last byte of its answer.
+pub(crate) async fn serve(
+    worker: &Rc<Worker>,
+    peer: &Peer,
+    incoming: &mut Incoming,
+    request: &Request,
+    timer: &mut Timer,
+) {
+    let held = worker.live();
+    let live: &Live = &held;
+    let trusted = forwarded::is_trusted(peer.address.ip(), &live.snapshot.trusted_proxies);
+    let mut record = Record::begin(worker, peer, request, trusted);
+    let around = Surroundings { worker, peer, live, request, trusted };
+    if let Err(stop) = answer(&around, incoming, timer, &mut record).await {
+        stopped(&around, incoming, timer, &mut record, stop).await;
+    }
+    record.finish(worker, peer, live, request);
+}
+
+/// The call's story. An error before the answer began is answered by `stopped`.
+async fn answer(
+    around: &Surroundings<'_>,
+    incoming: &mut Incoming,
+    timer: &mut Timer,
+    record: &mut Record,
+) -> Result<(), Stop> {
+    let decision = match decide(around, record)? {
+        Decided::Dispatch(decision) => decision,
+        Decided::Local(local) => {
+            record.answered_here();
+            return send(around, &local, incoming, timer, record).await;
+        }
+    };
+    let service = &around.live.snapshot.services[decision.service];
+    let operation = &service.operations[decision.operation];
+    check_length(around.request, operation)?;
+    incoming.bound_body(around.request.framing, operation.body_bytes);
+
+    let mut dispatched = dispatch::dispatch(around, &decision, incoming, timer, record).await?;
+    record.mark(Phase::Dispatch, around.worker);
+    record.status = dispatched.head.status;
+    if dispatched.head.upgrade {
+        return upgraded(around, incoming, dispatched, timer, record).await;
+    }
+    reshape(around, &decision, incoming, &mut dispatched)?;
+    carry(around, incoming, dispatched, timer, record).await
+}
+
+/// Route, identify, permit, admit: everything that is decided on the head alone, without waiting.
+fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Stop> {
+    let Surroundings { worker, peer, live, request, .. } = *around;
+    if request.method == portway_http1::Method::Connect {
+        return Err(Stop::refused(Reason::ConnectRefused));
+    }
+    let mut host_text = String::new();
+    let host = canonical_host(request.text(request.authority), &mut host_text)
+        .map_err(|_| Stop::refused(Reason::BadRequest))?;
+    if !peer.answers_for(host) {
+        return Err(Stop::refused(Reason::Misdirected));
+    }
+    let mut rewritten = String::new();
+    let path = canonical_path(request.text(request.path), &mut rewritten)
+        .map_err(|_| Stop::refused(Reason::BadPath))?
+        .as_str();
+    record.client =
+        forwarded::client_address(peer.address.ip(), request, &live.snapshot.trusted_proxies);
+    let mut params = ParamSpans::default();
+    let routed = live.snapshot.route(
+        host,
+        path,
+        request.query_str(),
+        request.method_str(),
+        request,
+        &mut params,
+    );
+    record.mark(Phase::Route, worker);
+    let decided = match routed {
+        Routed::Operation { service, service_index, operation } => {
+            let index = operation_index(service, operation);
+            record.operation = Some((service_index, index));
+            let call = Call {
+                method: request.method_str(),
+                scheme: if peer.tls { Scheme::Https } else { Scheme::Http },
+                host,
+                path,
+                query: request.query_str(),
+                headers: request,
+                client: record.client,
+                param_names: &operation.param_names,
+                params: &params,
+            };
+            let mut mark = |phase| record.mark(phase, worker);
+            let permit = portway_policy::decide(&call, &operation.rules, &worker.world(live), &mut mark)?;
+            record.app = permit.app().cloned();
+            record.limit = permit.limit().copied();
+            let state = &live.services[service_index].backends[usize::from(operation.backend)];
+            let hash = dispatch::hash_of(&call, &state.settings());
+            Ok(Decided::Dispatch(Decision { service: service_index, operation: index, permit, hash }))
+        }
+        elsewhere => without_operation(around, elsewhere, record),
+    };
+    // The path is what the log shows, also of a call that is refused.
+    if !rewritten.is_empty() {
+        record.rewritten_path = Some(rewritten);
+    }
+    decided
+}
+
+/// Operations of a service lie in one slice.
+fn operation_index(service: &Service, operation: &Operation) -> usize {
+    let start = service.operations.as_ptr() as usize;
+    (std::ptr::from_ref(operation) as usize - start) / size_of::<Operation>()
+}
+
+/// Calls that met no operation: answered here.
+fn without_operation(
+    around: &Surroundings<'_>,
+    routed: Routed<'_>,
+    record: &mut Record,
+) -> Result<Decided, Stop> {
+    let service_of = |service: &Arc<Service>| {
+        around.live.snapshot.services.iter().position(|known| Arc::ptr_eq(known, service))
+    };
+    match routed {
+        Routed::Operation { .. } | Routed::NotFound { service: None } => {
+            Err(Stop::refused(Reason::NotFound))
+        }
+        Routed::NotFound { service: Some(service) } => {
+            record.service = service_of(service);
+            Err(Stop::refused(Reason::NotFound))
+        }
+        Routed::Ambiguous { service } => {
+            record.service = service_of(service);
+            Err(Stop::refused(Reason::BadPath))
+        }
+        Routed::MethodNotAllowed { service, allow } => {
+            record.service = service_of(service);
+            let refusal =
+                Refusal { reason: Reason::MethodNotAllowed, detail: Detail::Allow(allow.into()) };
+            Err(refusal.into())
+        }
+        Routed::Options { service, allow } => {
+            record.service = service_of(service);
+            let mut local = Local::empty(204);
+            local.field("allow", allow);
+            Ok(Decided::Local(local))
+        }
+        Routed::Preflight { service, allow } => {
+            record.service = service_of(service);
+            let request = around.request;
+            let asked = request.known(Known::AccessControlRequestHeaders);
+            let preflight = service.cors.as_ref().and_then(|cors| {
+                cors.preflight(request.known(Known::Origin).unwrap_or_default(), asked, allow)
+            });
+            let Some(preflight) = preflight else {
+                return Err(Stop::refused(Reason::OriginNotAllowed));
+            };
+            let mut local = Local::empty(204);
+            for (name, value) in &preflight.fields {
+                local.field(name, value);
+            }
+            Ok(Decided::Local(local))
+        }
+    }
+}
+
+/// A body that says of itself that it is too large is refused before any of it is read.
+fn check_length(request: &Request, operation: &Operation) -> Result<(), Stop> {
+    match request.framing {
+        Framing::Length(length) if length > operation.body_bytes => {
+            Err(Stop::refused(Reason::BodyTooLarge))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The head of the answer, as the caller gets it.
+fn reshape(
+    around: &Surroundings<'_>,
+    decision: &Decision,
+    incoming: &mut Incoming,
+    dispatched: &mut Dispatched,
+) -> Result<(), Stop> {
+    let head = dispatched.head;
+    let is_head = around.request.method == portway_http1::Method::Head;
+    let bodiless = is_head || head.status == 204 || head.status == 304;
+    let length = match head.framing {
+        _ if bodiless => Length::None,
+        Framing::None => Length::Known(0),
+        Framing::Length(length) => Length::Known(length),
+        Framing::Chunked | Framing::UntilClose => Length::Unknown,
+    };
+    let service = &around.live.snapshot.services[decision.service];
+    let (bytes, fields) = dispatched.outgoing.answer();
+    let written = incoming.answer(head.status, length, |out| {
+        forward::write_answer_fields(bytes, fields, bodiless && head.status != 204, out);
+        forward::write_gateway_fields(&dispatched.request_id, decision.permit.limit(), out);
+        if let Some(cors) = &service.cors {
+            cors.answer(around.request.known(Known::Origin)).each(|name, value| {
+                portway_http1::write_field(out, name.as_bytes(), value.as_bytes());
+            });
+        }
+    });
+    dispatched.outgoing.consume_head(&head);
+    written.map_err(|Gone| Stop::Cut(Fault::CallerGone))
+}
+
+/// Bodies, both ways, until the caller has the whole answer.
+async fn carry(
+    around: &Surroundings<'_>,
+    incoming: &mut Incoming,
+    dispatched: Dispatched,
+    timer: &mut Timer,
+    record: &mut Record,
+) -> Result<(), Stop> {
+    let Dispatched { mut outgoing, mut upload, mut in_flight, keep_alive_ms, idle_ms, .. } = dispatched;
+    let clock = around.worker.clock;
+    let bounds = &around.live.bounds;
+    let deadlines = BodyDeadlines {
+        call_ms: record.started_us / 1_000 + bounds.call_ms,
+        idle_ms,
+        write_ms: bounds.write_ms,
+    };
+    let mut download = Download::new();
+    let carried =
+        transfer::carry(incoming, &mut outgoing, &mut upload, &mut download, timer, (clock, &deadlines))
+            .await;
+    record.bytes_in = upload.bytes;
+    record.bytes_out = download.bytes;
+    let now_ms = record.last_us() / 1_000;
+    match carried {
+        Ok(()) => {
+            outgoing.release(around.worker, in_flight.endpoint(), now_ms + keep_alive_ms);
+            incoming.leave_body();
+            Ok(())
+        }
+        Err(fault) => {
+            if matches!(fault, Fault::BackendBodyBroken | Fault::BackendBodyTimeout) {
+                in_flight.report(crate::upstream::Outcome::Failed(fault), clock.now_ms());
+            }
+            Err(Stop::Cut(fault))
+        }
+    }
+}
+
+/// The backend has switched protocols: bytes both ways from here on.
+async fn upgraded(
+    around: &Surroundings<'_>,
+    incoming: &mut Incoming,
+    dispatched: Dispatched,
+    timer: &mut Timer,
+    record: &mut Record,
+) -> Result<(), Stop> {
+    let Dispatched { mut outgoing, head, request_id, idle_ms, in_flight: _in_flight, .. } = dispatched;
+    let (Incoming::Http1(caller), Some(protocol)) = (incoming, upgrade_protocol(&mut outgoing)) else {
+        return Err(Stop::Failed(Failure::last(Fault::BackendInvalid)));
+    };
+    {
+        let (bytes, fields) = outgoing.answer();
+        caller.switch(|out| {
+            forward::write_answer_fields(bytes, fields, false, out);
+            forward::write_gateway_fields(&request_id, None, out);
+            out.extend_from_slice(b"connection: upgrade\r\n");
+            portway_http1::write_field(out, b"upgrade", &protocol);
+        });
+    }
+    outgoing.consume_head(&head);
+    let Some(backend) = outgoing.as_http1() else {
+        return Err(Stop::Cut(Fault::BackendInvalid));
+    };
+    let clock = around.worker.clock;
+    let call_ms = record.started_us / 1_000 + around.live.bounds.call_ms;
+    let (up, down, ended) = relay::relay(caller, backend, timer, clock, (call_ms, idle_ms)).await;
+    record.bytes_in = up;
+    record.bytes_out = down;
+    ended.map_err(Stop::Cut)
+}
+
+fn upgrade_protocol(outgoing: &mut crate::outgoing::Outgoing) -> Option<Vec<u8>> {
+    let (bytes, fields) = outgoing.answer();
+    fields.iter().find(|field| field.known == Known::Upgrade).map(|field| field.value.of(bytes).to_vec())
+}
+
+/// A call that stopped: its caller is told if that is still possible, and cut off if not.
+async fn stopped(
+    around: &Surroundings<'_>,
+    incoming: &mut Incoming,
+    timer: &mut Timer,
+    record: &mut Record,
+    stop: Stop,
+) {
+    record.stopped(&stop);
+    around.worker.count_bound(&stop);
+    let sent = match Local::of(&stop, record) {
+        Some(local) => send(around, &local, incoming, timer, record).await,
+        None => Err(stop),
+    };
+    if sent.is_err() {
+        incoming.cut();
+    }
+}
+
+async fn send(
+    around: &Surroundings<'_>,
+    local: &Local,
+    incoming: &mut Incoming,
+    timer: &mut Timer,
+    record: &mut Record,
+) -> Result<(), Stop> {
+    let is_head = around.request.method == portway_http1::Method::Head;
+    let clock = around.worker.clock;
+    let write_ms = around.live.bounds.write_ms;
+    respond::send(local, incoming, record, is_head, (timer, clock, write_ms)).await.map_err(Stop::Cut)
+}

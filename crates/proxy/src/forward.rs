@@ -1,0 +1,264 @@
+//! What the backend gets to see of a request, and the caller of an answer.
+//!
+//! This is the one place where header fields are let through or held back. Fields that belong to a
+//! connection, that `Connection` names, or that the gateway sets are dropped, in every spelling that
+//! a backend might fold into them; what the gateway sets is written anew behind what was kept.
+//! Fields that are kept are copied in runs, as they stood.
+
+use portway_http1::{self as http1, Field, Framing, Known, list_items};
+use portway_policy::{Permit, Shape, is_ours, rate_headers};
+
+use crate::forwarded::{self, Forwarding};
+use crate::request::Request;
+use crate::telemetry::{RequestId, TraceContext};
+
+/// Everything that the head of a request to a backend is made of.
+pub(crate) struct Forward<'a> {
+    pub(crate) request: &'a Request,
+    /// Base path of the target.
+    pub(crate) base_path: &'a str,
+    /// Canonical path behind the service's prefix.
+    pub(crate) path: &'a str,
+    /// `Host` to send.
+    pub(crate) host: &'a [u8],
+    pub(crate) shape: &'a Shape,
+    pub(crate) permit: &'a Permit,
+    pub(crate) forwarding: &'a Forwarding<'a>,
+    pub(crate) trace: &'a TraceContext,
+    pub(crate) request_id: &'a RequestId,
+    /// Whether another protocol is asked for.
+    pub(crate) upgrade: bool,
+}
+
+/// Copies fields in runs: neighbours that are kept are one copy.
+struct Runs<'a> {
+    bytes: &'a [u8],
+    run: std::ops::Range<usize>,
+}
+
+impl<'a> Runs<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, run: 0..0 }
+    }
+
+    fn keep(&mut self, field: &Field, out: &mut Vec<u8>) {
+        let (start, end) = (field.name.start as usize, field.value.end as usize);
+        // Two bytes between a value and the next name can only be the line's end.
+        if self.run.end + 2 == start && self.run.end > 0 {
+            self.run.end = end;
+        } else {
+            self.flush(out);
+            self.run = start..end;
+        }
+    }
+
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        if !self.run.is_empty() {
+            out.extend_from_slice(&self.bytes[self.run.clone()]);
+            out.extend_from_slice(b"\r\n");
+            self.run = 0..0;
+        }
+    }
+}
+
+/// Writes the head of the request that goes to a backend.
+pub(crate) fn write_request(forward: &Forward<'_>, out: &mut Vec<u8>) {
+    let request = forward.request;
+    write_target(forward, out);
+    http1::write_field(out, b"host", forward.host);
+    write_kept(forward, out);
+    match request.framing {
+        Framing::Length(length) => http1::write_content_length(out, length),
+        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Framing::None | Framing::UntilClose => {}
+    }
+    forward.forwarding.write(out);
+    http1::write_field(out, b"x-request-id", forward.request_id.as_str().as_bytes());
+    http1::write_field(out, b"traceparent", &forward.trace.traceparent());
+    if let Some(app) = forward.permit.app() {
+        http1::write_field(out, b"x-portway-app", app.name.as_str().as_bytes());
+        if let Some(plan) = &app.plan {
+            http1::write_field(out, b"x-portway-plan", plan.name.as_str().as_bytes());
+        }
+    }
+    for (name, value) in &forward.shape.set_headers {
+        http1::write_field(out, name.as_bytes(), value.as_bytes());
+    }
+    if forward.upgrade
+        && let Some(protocol) = request.known(Known::Upgrade)
+    {
+        out.extend_from_slice(b"connection: upgrade\r\n");
+        http1::write_field(out, b"upgrade", protocol);
+    }
+    out.extend_from_slice(http1::HEAD_END);
+}
+
+fn write_target(forward: &Forward<'_>, out: &mut Vec<u8>) {
+    let request = forward.request;
+    out.extend_from_slice(request.method());
+    out.push(b' ');
+    out.extend_from_slice(forward.base_path.as_bytes());
+    out.extend_from_slice(forward.path.as_bytes());
+    if forward.shape.edits_query() {
+        out.push(b'?');
+        let start = out.len();
+        forward.shape.write_query(request.query_str(), out);
+        if out.len() == start {
+            out.pop();
+        }
+    } else if request.has_query {
+        out.push(b'?');
+        out.extend_from_slice(request.text(request.query));
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+}
+
+fn write_kept(forward: &Forward<'_>, out: &mut Vec<u8>) {
+    let request = forward.request;
+    let bytes = request.bytes();
+    let nominated = Nominated::of(bytes, request.fields());
+    let keeps_tracestate = forward.trace.is_continued();
+    let trusted = forward.forwarding.trusted;
+    let mut runs = Runs::new(bytes);
+    for field in request.fields() {
+        let name = || field.name.of(bytes);
+        let kept = match field.known {
+            Known::Tracestate => keeps_tracestate,
+            Known::Expect => request.has_body(),
+            known if is_set_anew(known) || is_of_connection(known) => false,
+            known if is_of_proxies(known) => !forwarded::is_replaced(name(), trusted),
+            Known::Other => {
+                !is_ours(name())
+                    && !forwarded::is_replaced(name(), trusted)
+                    && !is_misspelt(name())
+                    && !nominated.names(name())
+            }
+            _ => !nominated.names(name()),
+        };
+        if kept && !forward.shape.drops_header(name()) {
+            runs.keep(field, out);
+        }
+    }
+    runs.flush(out);
+}
+
+/// Fields that belong to one connection or to one message's framing.
+fn is_of_connection(known: Known) -> bool {
+    matches!(
+        known,
+        Known::Connection
+            | Known::KeepAlive
+            | Known::ProxyConnection
+            | Known::ProxyAuthenticate
+            | Known::ProxyAuthorization
+            | Known::ProxyAuthenticationInfo
+            | Known::TransferEncoding
+            | Known::ContentLength
+            | Known::Te
+            | Known::Trailer
+            | Known::Upgrade
+            | Known::Http2Settings
+    )
+}
+
+/// Fields of a request that the gateway writes itself.
+fn is_set_anew(known: Known) -> bool {
+    matches!(
+        known,
+        Known::Host | Known::XRequestId | Known::Traceparent
+    )
+}
+
+/// Fields in which proxies tell where a call came from.
+fn is_of_proxies(known: Known) -> bool {
+    matches!(
+        known,
+        Known::Forwarded
+            | Known::XForwardedFor
+            | Known::XForwardedProto
+            | Known::XForwardedHost
+            | Known::XForwardedPort
+            | Known::XForwardedPrefix
+            | Known::XForwardedServer
+            | Known::XRealIp
+    )
+}
+
+/// Whether a backend that reads `_` or `.` as `-` would take the name for one that is dropped above.
+fn is_misspelt(name: &[u8]) -> bool {
+    if !name.iter().any(|byte| matches!(byte, b'_' | b'.')) {
+        return false;
+    }
+    let mut folded = [0; 40];
+    let Some(folded) = folded.get_mut(..name.len()) else { return false };
+    for (to, from) in folded.iter_mut().zip(name) {
+        *to = if matches!(from, b'_' | b'.') { b'-' } else { *from };
+    }
+    let known = Known::from_name(folded);
+    is_set_anew(known) || is_of_connection(known) || known == Known::Expect
+}
+
+/// The names that `Connection` nominates.
+struct Nominated<'a> {
+    bytes: &'a [u8],
+    /// Only if there is a field that names more than the usual.
+    fields: Option<&'a [Field]>,
+}
+
+impl<'a> Nominated<'a> {
+    fn of(bytes: &'a [u8], fields: &'a [Field]) -> Self {
+        let unusual = fields.iter().any(|field| {
+            field.known == Known::Connection
+                && list_items(field.value.of(bytes)).any(|item| !is_usual(item))
+        });
+        Self { bytes, fields: unusual.then_some(fields) }
+    }
+
+    fn names(&self, name: &[u8]) -> bool {
+        let Some(fields) = self.fields else { return false };
+        fields
+            .iter()
+            .filter(|field| field.known == Known::Connection)
+            .any(|field| list_items(field.value.of(self.bytes)).any(|item| item.eq_ignore_ascii_case(name)))
+    }
+}
+
+fn is_usual(item: &[u8]) -> bool {
+    [&b"keep-alive"[..], b"close", b"upgrade"].iter().any(|usual| item.eq_ignore_ascii_case(usual))
+}
+
+/// Writes the fields of an answer that pass to the caller. `length_kept` keeps a `Content-Length`
+/// that says only how long a body would have been (`HEAD`, 304).
+pub(crate) fn write_answer_fields(bytes: &[u8], fields: &[Field], length_kept: bool, out: &mut Vec<u8>) {
+    let nominated = Nominated::of(bytes, fields);
+    let mut runs = Runs::new(bytes);
+    for field in fields {
+        let kept = match field.known {
+            Known::ContentLength => length_kept,
+            // Answers name the request id that the gateway gave.
+            Known::XRequestId => false,
+            known if is_of_connection(known) => false,
+            _ => !nominated.names(field.name.of(bytes)),
+        };
+        if kept {
+            runs.keep(field, out);
+        }
+    }
+    runs.flush(out);
+}
+
+/// Writes the fields that the gateway adds to an answer.
+pub(crate) fn write_gateway_fields(
+    request_id: &RequestId,
+    limit: Option<&portway_policy::LimitState>,
+    out: &mut Vec<u8>,
+) {
+    http1::write_field(out, b"x-request-id", request_id.as_str().as_bytes());
+    if let Some(state) = limit {
+        out.extend_from_slice(b"ratelimit-policy: ");
+        rate_headers::write_policy(state, out);
+        out.extend_from_slice(b"\r\nratelimit: ");
+        rate_headers::write_limit(state, out);
+        out.extend_from_slice(b"\r\n");
+    }
+}

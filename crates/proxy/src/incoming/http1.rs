@@ -1,0 +1,238 @@
+//! A caller that speaks HTTP/1.1 (RFC 9112): one connection, one call after the other.
+
+use std::task::{Context, Poll, ready};
+
+use portway_http1::{BodyLimits, Framing, HeadLimits, Progress, Reject, Target};
+use portway_http1::{self as http1};
+
+use crate::body::{BodyReader, Broken, Part};
+use crate::buffer::{Inbox, Outbox, Size};
+use crate::incoming::{Gone, Length};
+use crate::request::{Request, Version};
+use crate::stream::Stream;
+
+/// While an answer is awaited, this much of what a caller sends ahead is taken in.
+const AHEAD_BYTES: usize = 4 << 10;
+
+/// One connection of a caller.
+pub(crate) struct Http1Incoming {
+    pub(crate) stream: Stream,
+    pub(crate) inbox: Inbox,
+    pub(crate) out: Outbox,
+    body: BodyReader,
+    progress: Progress,
+    version: Version,
+    /// Whether the connection is to be kept after this call.
+    keep: bool,
+    chunked: bool,
+}
+
+/// What came of waiting for a head.
+pub(crate) enum Arrived {
+    Request(Request),
+    /// The head is refused; the connection ends after the answer.
+    Rejected(Reject),
+    /// The peer closed the connection between two calls, or in the middle of a head.
+    Closed,
+    /// The peer speaks HTTP/2 by prior knowledge.
+    Http2,
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+impl Http1Incoming {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            inbox: Inbox::default(),
+            out: Outbox::default(),
+            body: BodyReader::new(Framing::None, BodyLimits::default()),
+            progress: Progress::default(),
+            version: Version::Http11,
+            keep: true,
+            chunked: false,
+        }
+    }
+
+    /// Waits for the next head.
+    pub(crate) fn poll_request(
+        &mut self,
+        cx: &mut Context<'_>,
+        limits: &HeadLimits,
+    ) -> Poll<Arrived> {
+        loop {
+            if let Some(arrived) = self.parse(limits) {
+                return Poll::Ready(arrived);
+            }
+            match ready!(self.inbox.poll_fill(cx, &mut self.stream, Size::Small)) {
+                Ok(0) | Err(_) => return Poll::Ready(Arrived::Closed),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    fn parse(&mut self, limits: &HeadLimits) -> Option<Arrived> {
+        let lent = self.inbox.lent()?;
+        let (bytes, fields) = lent.parts();
+        if bytes.starts_with(b"PRI") && PREFACE.starts_with(&bytes[..bytes.len().min(PREFACE.len())]) {
+            return (bytes.len() >= PREFACE.len()).then_some(Arrived::Http2);
+        }
+        match http1::parse_request(bytes, fields, limits, &mut self.progress) {
+            Ok(None) => None,
+            Ok(Some(head)) => self.request(&head).map(Arrived::Request),
+            Err(reject) => Some(Arrived::Rejected(reject)),
+        }
+    }
+
+    fn request(&mut self, head: &http1::RequestHead) -> Option<Request> {
+        let (path, query) = match head.target {
+            Target::Origin { path, query } | Target::Absolute { path, query, .. } => (path, query),
+            Target::Authority(_) | Target::Asterisk => (http1::Span::default(), None),
+        };
+        self.version = match head.version {
+            http1::Version::Http10 => Version::Http10,
+            http1::Version::Http11 => Version::Http11,
+        };
+        self.keep = head.persistent;
+        self.body = BodyReader::new(head.framing, BodyLimits::default());
+        let no_body = matches!(head.framing, Framing::None | Framing::Length(0));
+        Some(Request {
+            head: self.inbox.split_head(head.len)?,
+            method: head.method,
+            authority: head.authority,
+            path,
+            query: query.unwrap_or_default(),
+            has_query: query.is_some(),
+            version: self.version,
+            framing: head.framing,
+            upgrade: head.upgrade && no_body && self.version == Version::Http11,
+        })
+    }
+
+    /// Bounds the body of the request that was just read.
+    pub(crate) fn bound_body(&mut self, framing: Framing, body_bytes: u64) {
+        if framing == Framing::None {
+            return;
+        }
+        let limits = BodyLimits { body_bytes, ..BodyLimits::default() };
+        self.body = BodyReader::new(framing, limits);
+    }
+
+    /// Whether bytes of a head have come and the head is not whole.
+    pub(crate) fn is_amid_head(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        self.keep
+    }
+
+    /// The connection ends after this call.
+    pub(crate) fn close_after(&mut self) {
+        self.keep = false;
+    }
+
+    pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
+        self.body.poll(cx, &mut self.inbox, &mut self.stream)
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        self.body.data(&self.inbox)
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.body.consume(&mut self.inbox, count);
+    }
+
+    pub(crate) fn write_body_end(&self, out: &mut Vec<u8>) {
+        self.body.write_end(out);
+    }
+
+    pub(crate) fn is_body_ended(&self) -> bool {
+        self.body.is_ended()
+    }
+
+    /// A caller that closes its sending side while it waits is taken to have gone, as is usual.
+    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
+        loop {
+            if self.inbox.bytes().len() >= AHEAD_BYTES {
+                return Poll::Pending;
+            }
+            match ready!(self.inbox.poll_fill(cx, &mut self.stream, Size::Small)) {
+                Ok(0) | Err(_) => return Poll::Ready(Gone),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// HTTP/1.0 knows no interim answers.
+    pub(crate) fn interim(&mut self, status: u16, lines: &[u8]) {
+        if self.version == Version::Http10 {
+            return;
+        }
+        let out = self.out.bytes();
+        http1::write_status_line(out, status);
+        out.extend_from_slice(lines);
+        out.extend_from_slice(http1::HEAD_END);
+    }
+
+    pub(crate) fn answer(&mut self, status: u16, length: Length, lines: impl FnOnce(&mut Vec<u8>)) {
+        self.chunked = length == Length::Unknown && self.version != Version::Http10;
+        if length == Length::Unknown && !self.chunked {
+            self.keep = false;
+        }
+        let out = self.out.bytes();
+        http1::write_status_line(out, status);
+        lines(out);
+        match length {
+            Length::None => {}
+            Length::Known(length) => http1::write_content_length(out, length),
+            Length::Unknown if self.chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            Length::Unknown => {}
+        }
+        match (self.version, self.keep) {
+            (_, false) => out.extend_from_slice(b"connection: close\r\n"),
+            (Version::Http10, true) => out.extend_from_slice(b"connection: keep-alive\r\n"),
+            _ => {}
+        }
+        out.extend_from_slice(http1::HEAD_END);
+    }
+
+    /// The head of a 101: the connection is no longer HTTP after it.
+    pub(crate) fn switch(&mut self, lines: impl FnOnce(&mut Vec<u8>)) {
+        let out = self.out.bytes();
+        http1::write_status_line(out, 101);
+        lines(out);
+        out.extend_from_slice(http1::HEAD_END);
+        self.keep = false;
+    }
+
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Gone>> {
+        self.out.poll_send(cx, &mut self.stream, data, self.chunked).map_err(|_| Gone)
+    }
+
+    pub(crate) fn finish<'a>(&mut self, trailers: impl Iterator<Item = (&'a [u8], &'a [u8])>) {
+        if self.chunked {
+            http1::write_trailers(self.out.bytes(), trailers);
+        }
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        self.out.poll_flush(cx, &mut self.stream).map_err(|_| Gone)
+    }
+
+    /// An answer that ends with the connection must not look whole: such a connection is reset.
+    pub(crate) fn cut(&mut self) {
+        self.keep = false;
+        self.out.clear();
+        let socket = socket2::SockRef::from(self.stream.tcp());
+        // If it cannot be set the socket is broken already.
+        let _ = socket.set_linger(Some(std::time::Duration::ZERO));
+    }
+
+    pub(crate) fn leave_body(&mut self) {
+        if !self.body.is_ended() && !self.body.discard(&mut self.inbox) {
+            self.keep = false;
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! A caller that speaks HTTP/2 (RFC 9113): one stream of its connection.
+//!
+//! The `h2` crate frames and bounds; what a caller resets, and how much its heads weigh, is counted
+//! per connection in `http2.rs`.
+
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use h2::server::SendResponse;
+use h2::{RecvStream, SendStream};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use portway_http1::{Reject, may_trail};
+
+use crate::body::{Broken, Part};
+use crate::http2::Tally;
+use crate::incoming::{Gone, Length};
+use crate::lines;
+
+/// The most payload of one frame that is handed to `h2` at once.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// One stream of a caller.
+pub(crate) struct Http2Incoming {
+    receive: RecvStream,
+    respond: SendResponse<Bytes>,
+    send: Option<SendStream<Bytes>>,
+    /// Payload that came and is not consumed.
+    piece: Bytes,
+    trailers: Option<HeaderMap>,
+    body_left: u64,
+    body_ended: bool,
+    /// The answer has no body whatever its head says.
+    is_head: bool,
+    /// Payload of the answer still to come, if its head said so.
+    answer_left: Option<u64>,
+    answer_ended: bool,
+    tally: Rc<Tally>,
+}
+
+impl Http2Incoming {
+    pub(crate) fn new(
+        receive: RecvStream,
+        respond: SendResponse<Bytes>,
+        is_head: bool,
+        tally: Rc<Tally>,
+    ) -> Self {
+        Self {
+            body_ended: receive.is_end_stream(),
+            receive,
+            respond,
+            send: None,
+            piece: Bytes::new(),
+            trailers: None,
+            body_left: u64::MAX,
+            is_head,
+            answer_left: None,
+            answer_ended: false,
+            tally,
+        }
+    }
+
+    pub(crate) fn bound_body(&mut self, body_bytes: u64) {
+        self.body_left = body_bytes;
+    }
+
+    pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
+        loop {
+            if self.piece.has_remaining() {
+                return Poll::Ready(Ok(Part::Data));
+            }
+            if self.body_ended {
+                return Poll::Ready(Ok(Part::End));
+            }
+            match ready!(self.receive.poll_data(cx)) {
+                Some(Ok(piece)) => {
+                    let length = piece.len() as u64;
+                    let left = self.body_left.checked_sub(length);
+                    self.body_left = left.ok_or(Broken::Rejected(Reject::BodyTooLarge))?;
+                    self.piece = piece;
+                }
+                Some(Err(error)) => return Poll::Ready(Err(self.broken(&error))),
+                None => match ready!(self.receive.poll_trailers(cx)) {
+                    Ok(trailers) => {
+                        self.trailers = trailers;
+                        self.body_ended = true;
+                    }
+                    Err(error) => return Poll::Ready(Err(self.broken(&error))),
+                },
+            }
+        }
+    }
+
+    fn broken(&self, error: &h2::Error) -> Broken {
+        if error.is_reset() && error.is_remote() {
+            self.tally.was_reset();
+        }
+        Broken::Closed
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.piece
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.piece.advance(count);
+        // Only a stream that is gone refuses; reading it will say so.
+        let _ = self.receive.flow_control().release_capacity(count);
+    }
+
+    pub(crate) fn write_body_end(&self, out: &mut Vec<u8>) {
+        let fields = self.trailers.iter().flat_map(HeaderMap::iter);
+        let named = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
+        let allowed = named.filter(|(name, _)| !portway_policy::is_ours(name) && may_trail(name));
+        portway_http1::write_trailers(out, allowed);
+    }
+
+    pub(crate) fn is_body_ended(&self) -> bool {
+        self.body_ended && !self.piece.has_remaining()
+    }
+
+    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
+        let reset = match &mut self.send {
+            Some(send) => send.poll_reset(cx),
+            None => self.respond.poll_reset(cx),
+        };
+        if let Ok(_reason) = ready!(reset) {
+            self.tally.was_reset();
+        }
+        Poll::Ready(Gone)
+    }
+
+    pub(crate) fn interim(&mut self, status: u16, lines: &[u8]) {
+        let Ok(status) = StatusCode::from_u16(status) else { return };
+        let mut response = Response::new(());
+        *response.status_mut() = status;
+        *response.headers_mut() = lines::to_map(lines);
+        // A stream that is gone is noticed where its answer is sent.
+        let _ = self.respond.send_informational(response);
+    }
+
+    pub(crate) fn answer(
+        &mut self,
+        status: u16,
+        length: Length,
+        lines: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Gone> {
+        let mut text = crate::buffer::lend_out();
+        lines(&mut text);
+        if let Length::Known(length) = length {
+            portway_http1::write_content_length(&mut text, length);
+        }
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::from_u16(status).map_err(|_| Gone)?;
+        *response.headers_mut() = lines::to_map(&text);
+        crate::buffer::give_back_out(text);
+        let ends = self.is_head || matches!(length, Length::None | Length::Known(0));
+        self.answer_left = match length {
+            Length::Known(length) => Some(length),
+            Length::None | Length::Unknown => None,
+        };
+        self.send = Some(self.respond.send_response(response, ends).map_err(|_| Gone)?);
+        self.answer_ended = ends;
+        Ok(())
+    }
+
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Gone>> {
+        if self.answer_ended {
+            return Poll::Ready(Ok(data.len()));
+        }
+        let send = self.send.as_mut().ok_or(Gone)?;
+        let wanted = data.len().min(PIECE_BYTES);
+        send.reserve_capacity(wanted);
+        let mut room = send.capacity();
+        while room == 0 {
+            room = match ready!(send.poll_capacity(cx)) {
+                Some(Ok(room)) => room,
+                Some(Err(_)) | None => return Poll::Ready(Err(Gone)),
+            };
+        }
+        let count = wanted.min(room);
+        let left = self.answer_left.map(|left| left.saturating_sub(count as u64));
+        let ends = left == Some(0);
+        send.send_data(Bytes::copy_from_slice(&data[..count]), ends).map_err(|_| Gone)?;
+        self.answer_left = left;
+        self.answer_ended = ends;
+        Poll::Ready(Ok(count))
+    }
+
+    pub(crate) fn finish<'a>(
+        &mut self,
+        trailers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<(), Gone> {
+        if self.answer_ended {
+            return Ok(());
+        }
+        self.answer_ended = true;
+        let send = self.send.as_mut().ok_or(Gone)?;
+        let mut map = HeaderMap::new();
+        for (name, value) in trailers {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+                map.append(name, value);
+            }
+        }
+        let ended =
+            if map.is_empty() { send.send_data(Bytes::new(), true) } else { send.send_trailers(map) };
+        ended.map_err(|_| Gone)
+    }
+
+    /// What is handed to `h2` is within the caller's window and goes out with the connection.
+    pub(crate) fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn cut(&mut self) {
+        match &mut self.send {
+            Some(send) => send.send_reset(h2::Reason::INTERNAL_ERROR),
+            None => self.respond.send_reset(h2::Reason::INTERNAL_ERROR),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Heads between HTTP/2 and the lines of HTTP/1.1, which are the one form that the exchange knows.
+//!
+//! Assumes that `h2` has checked pseudo-headers and connection-specific fields; checks all that it
+//! does not.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
+use portway_http1::{self as http1, Field, Framing, Known, Reject, Span};
+
+use crate::buffer::Lent;
+use crate::request::{Request, Version};
+
+/// Appends bytes and says where they lie.
+fn put(into: &mut Vec<u8>, bytes: &[u8]) -> Span {
+    let start = into.len();
+    into.extend_from_slice(bytes);
+    Span::new(start, into.len())
+}
+
+/// Writes fields down as lines, with their spans. `Cookie` crumbs (RFC 9113 §8.2.3) become one field.
+fn put_fields(headers: &HeaderMap, out: &mut Vec<u8>, fields: &mut Vec<Field>) -> Result<(), Reject> {
+    for (name, value) in headers {
+        let known = Known::from_name(name.as_str().as_bytes());
+        if known == Known::Cookie && fields.iter().any(|field| field.known == Known::Cookie) {
+            continue;
+        }
+        if !http1::is_field_value(value.as_bytes()) {
+            return Err(Reject::FieldValue);
+        }
+        let name_span = put(out, name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        let start = out.len();
+        if known == Known::Cookie {
+            for (index, crumb) in headers.get_all(http::header::COOKIE).iter().enumerate() {
+                out.extend_from_slice(if index == 0 { b"" } else { b"; " });
+                out.extend_from_slice(crumb.as_bytes());
+            }
+        } else {
+            out.extend_from_slice(value.as_bytes());
+        }
+        let value_span = Span::new(start, out.len());
+        out.extend_from_slice(b"\r\n");
+        fields.push(Field { name: name_span, value: value_span, known });
+    }
+    Ok(())
+}
+
+/// A request that came over HTTP/2 (RFC 9113 §8.3.1).
+pub(crate) fn request(
+    parts: &request::Parts,
+    ended: bool,
+    fields_max: usize,
+    target_bytes_max: usize,
+) -> Result<Request, Reject> {
+    // Crumbs count: they cost the sender next to nothing.
+    if parts.headers.len() > fields_max {
+        return Err(Reject::TooManyFields);
+    }
+    let mut bytes = crate::buffer::lend_out();
+    let written = write(parts, target_bytes_max, &mut bytes);
+    let mut head = if bytes.len() > crate::buffer::SMALL_BYTES { Lent::large() } else { Lent::small() };
+    head.extend(&bytes);
+    bytes.clear();
+    crate::buffer::give_back_out(bytes);
+    let Written { method, authority, path, query, fields, framing } = written?;
+    head.fields.extend_from_slice(&fields);
+    Ok(Request {
+        head,
+        method,
+        authority,
+        path,
+        query: query.unwrap_or_default(),
+        has_query: query.is_some(),
+        version: Version::Http2,
+        framing: if ended { Framing::None } else { framing },
+        upgrade: false,
+    })
+}
+
+struct Written {
+    method: http1::Method,
+    authority: Span,
+    path: Span,
+    query: Option<Span>,
+    fields: Vec<Field>,
+    framing: Framing,
+}
+
+fn write(parts: &request::Parts, target_bytes_max: usize, out: &mut Vec<u8>) -> Result<Written, Reject> {
+    let method = match parts.method {
+        Method::GET => http1::Method::Get,
+        Method::HEAD => http1::Method::Head,
+        Method::POST => http1::Method::Post,
+        Method::PUT => http1::Method::Put,
+        Method::DELETE => http1::Method::Delete,
+        Method::PATCH => http1::Method::Patch,
+        Method::OPTIONS => http1::Method::Options,
+        Method::TRACE => http1::Method::Trace,
+        Method::CONNECT => http1::Method::Connect,
+        ref other => http1::Method::Other(put(out, other.as_str().as_bytes())),
+    };
+    let authority = put(out, authority(&parts.uri, &parts.headers)?);
+    let text = parts.uri.path();
+    if text.len() + parts.uri.query().map_or(0, str::len) > target_bytes_max {
+        return Err(Reject::TargetTooLong);
+    }
+    let is_path = text.starts_with('/') || (text == "*" && method == http1::Method::Options);
+    if method != http1::Method::Connect && !is_path {
+        return Err(Reject::Target);
+    }
+    let path = put(out, if text == "*" { b"" } else { text.as_bytes() });
+    let query = parts.uri.query().map(|query| put(out, query.as_bytes()));
+    if !http1::is_target(&out[path.start as usize..]) {
+        return Err(Reject::Target);
+    }
+    let mut fields = Vec::with_capacity(parts.headers.len());
+    put_fields(&parts.headers, out, &mut fields)?;
+    let length = parts.headers.get(http::header::CONTENT_LENGTH);
+    let framing = match length.map(|value| value.to_str().unwrap_or("").parse::<u64>()) {
+        None => Framing::Chunked,
+        Some(Ok(length)) => Framing::Length(length),
+        Some(Err(_)) => return Err(Reject::LengthInvalid),
+    };
+    Ok(Written { method, authority, path, query, fields, framing })
+}
+
+/// `:authority`, or else `Host`; both agree (RFC 9113 §8.3.1).
+fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a [u8], Reject> {
+    let mut hosts = headers.get_all(http::header::HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(Reject::HostRepeated);
+    }
+    let text = match (uri.authority(), host) {
+        (Some(authority), None) => authority.as_str().as_bytes(),
+        (Some(authority), Some(host)) if host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) => {
+            host.as_bytes()
+        }
+        (Some(_), Some(_)) => return Err(Reject::HostDisagrees),
+        (None, Some(host)) => host.as_bytes(),
+        (None, None) => return Err(Reject::HostMissing),
+    };
+    http1::Authority::parse(text).map(|_| text).ok_or(Reject::HostInvalid)
+}
+
+/// Lines of fields as a map for HTTP/2.
+pub(crate) fn to_map(lines: &[u8]) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(16);
+    let mut rest = lines;
+    while let Some(end) = memchr::memchr(b'\r', rest) {
+        let line = &rest[..end];
+        rest = rest.get(end + 2..).unwrap_or_default();
+        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let name = HeaderName::from_bytes(&line[..colon]);
+        let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii());
+        if let (Ok(name), Ok(value)) = (name, value) {
+            map.append(name, value);
+        }
+    }
+    map
+}

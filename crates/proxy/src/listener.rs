@@ -1,0 +1,99 @@
+//! Accepting: one listening socket per worker and address, so that nothing crosses cores.
+//!
+//! An error of one connection is nothing; running out of descriptors is waited out. The loop never
+//! ends by itself.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::connection::{self, Reception};
+use crate::forwarded;
+use crate::shared::Turned;
+use crate::telemetry::{Bound, Event};
+use crate::worker::Worker;
+
+/// Connections that wait to be accepted, per socket.
+const BACKLOG: i32 = 4_096;
+/// How long accepting rests when the process has no descriptors left.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
+
+/// Binds an address for one worker; others bind the same.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Whether somebody else, of another process, listens there: sharing a port is for our workers only.
+pub(crate) fn is_taken(address: SocketAddr) -> io::Result<()> {
+    if address.port() == 0 {
+        return Ok(());
+    }
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    // Binding alone succeeds beside a socket in TIME_WAIT, listening only if nobody else does.
+    socket.listen(1)
+}
+
+/// Takes connections until the worker drains.
+pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, reception: Rc<Reception>) {
+    loop {
+        match listener.accept().await {
+            Ok((tcp, address)) => welcome(&worker, &reception, tcp, address),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                worker.metrics.add(Event::AcceptFailed);
+                tracing::warn!(%error, "connections cannot be accepted; trying again");
+                tokio::time::sleep(EXHAUSTED_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// The peer was gone before it was accepted; nothing is wrong here.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind as K;
+    matches!(error.kind(), K::ConnectionAborted | K::ConnectionReset | K::ConnectionRefused | K::Interrupted)
+}
+
+fn welcome(worker: &Rc<Worker>, reception: &Rc<Reception>, tcp: TcpStream, address: SocketAddr) {
+    let admitted = {
+        let live = worker.live();
+        let trusted = forwarded::is_trusted(address.ip(), &live.snapshot.trusted_proxies);
+        let most = (live.bounds.connections, live.bounds.connections_per_address);
+        worker.shared.admit(address.ip(), trusted, most)
+    };
+    let admitted = match admitted {
+        Ok(admitted) => admitted,
+        Err(turned) => {
+            worker.metrics.bound(match turned {
+                Turned::Total => Bound::Connections,
+                Turned::Address => Bound::ConnectionsPerAddress,
+            });
+            return;
+        }
+    };
+    // Answers are written whole; waiting for acknowledgements would only delay them.
+    let _ = tcp.set_nodelay(true);
+    let place = worker.enter();
+    let index = place.index();
+    let (guest, reception) = (Rc::clone(worker), Rc::clone(reception));
+    let task = tokio::task::spawn_local(async move {
+        let _admitted = admitted;
+        connection::serve(guest, place, reception, tcp, address).await;
+    });
+    worker.set_abort(index, task.abort_handle());
+}

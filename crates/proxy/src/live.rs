@@ -1,0 +1,140 @@
+//! What is live: a snapshot, and the state that belongs to it, swapped together.
+//!
+//! State (backends, counters, series of metrics) is found again by stable names when a snapshot is
+//! published, once; a call reaches it by index.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use portway_http1::HeadLimits;
+use portway_policy::MemoryKeys;
+use portway_snapshot::{Compiled, Service, Snapshot};
+
+use crate::telemetry::Metrics;
+use crate::telemetry::SeriesId;
+use crate::tls::ClientTlsFiles;
+use crate::upstream::{BackendSpec, BackendState, TargetSpec, Upstreams};
+
+/// What every call holds from its beginning to its end.
+pub(crate) struct Live {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) keys: MemoryKeys,
+    pub(crate) services: Vec<LiveService>,
+    pub(crate) bounds: LiveBounds,
+}
+
+/// State of one service.
+pub(crate) struct LiveService {
+    /// By the index that an operation names.
+    pub(crate) backends: Vec<Arc<BackendState>>,
+    /// By the index of an operation.
+    pub(crate) series: Vec<SeriesId>,
+    /// Of calls that met no operation.
+    pub(crate) unmatched: SeriesId,
+}
+
+/// The bounds in the units in which they are used.
+#[derive(Clone, Copy)]
+pub(crate) struct LiveBounds {
+    pub(crate) head: HeadLimits,
+    pub(crate) head_ms: u64,
+    pub(crate) body_ms: u64,
+    pub(crate) write_ms: u64,
+    pub(crate) idle_ms: u64,
+    pub(crate) call_ms: u64,
+    pub(crate) connections: u64,
+    pub(crate) connections_per_address: u32,
+    pub(crate) http2: Http2Bounds,
+}
+
+/// Bounds of HTTP/2 connections.
+#[derive(Clone, Copy)]
+pub(crate) struct Http2Bounds {
+    pub(crate) streams: u32,
+    pub(crate) resets: u32,
+    pub(crate) connection_head_bytes: u64,
+    pub(crate) stall_ms: u64,
+}
+
+impl Live {
+    /// Joins a snapshot with the state that there is, making what is new.
+    ///
+    /// # Errors
+    /// One sentence for each file of TLS that cannot be used.
+    pub(crate) fn new(compiled: Compiled, parts: &Parts<'_>) -> Result<Self, Vec<String>> {
+        let Compiled { snapshot, keys, .. } = compiled;
+        let specs = snapshot.services.iter().flat_map(|service| service.backends.iter());
+        let states = parts.upstreams.bind(specs.map(|backend| spec(backend)).collect())?;
+        let mut states = states.into_iter();
+        let mut state_of = |service: &Arc<Service>| {
+            let name = service.name.as_str();
+            LiveService {
+                backends: states.by_ref().take(service.backends.len()).collect(),
+                series: service.operations.iter().map(|op| parts.metrics.series(name, &op.id)).collect(),
+                unmatched: parts.metrics.series(name, ""),
+            }
+        };
+        let services = snapshot.services.iter().map(&mut state_of).collect();
+        let bounds = LiveBounds::new(&snapshot.bounds, parts.files_max);
+        Ok(Self { snapshot: Arc::new(snapshot), keys, services, bounds })
+    }
+}
+
+/// Where state is kept.
+pub(crate) struct Parts<'a> {
+    pub(crate) upstreams: &'a Upstreams,
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) files_max: u64,
+}
+
+/// A backend as its state is told of it.
+fn spec(backend: &portway_snapshot::Backend) -> BackendSpec {
+    let target = |target: &portway_snapshot::Target| TargetSpec {
+        https: target.https,
+        srv: target.srv,
+        host: target.host.clone(),
+        port: target.port,
+        base_path: target.base_path.clone(),
+        weight: target.weight,
+        host_header: target.host_header.clone(),
+    };
+    let file = |path: &Option<String>| path.as_ref().map(|path| Path::new(&*backend.files).join(path));
+    BackendSpec {
+        key: backend.key.clone(),
+        targets: backend.targets.iter().map(target).collect(),
+        document: backend.document.clone(),
+        tls: ClientTlsFiles {
+            ca: file(&backend.document.tls.ca),
+            cert: file(&backend.document.tls.cert),
+            key: file(&backend.document.tls.key),
+        },
+    }
+}
+
+impl LiveBounds {
+    fn new(bounds: &portway_model::Bounds, files_max: u64) -> Self {
+        let bytes = |size: portway_model::ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
+        // Each connection of a caller may need one to a backend; some files are for everything else.
+        let files = files_max.saturating_sub(256) / 2;
+        Self {
+            head: HeadLimits {
+                head_bytes: bytes(bounds.head_bytes),
+                fields: bounds.head_fields as usize,
+                target_bytes: bytes(bounds.target_bytes),
+            },
+            head_ms: bounds.head_timeout.as_ms(),
+            body_ms: bounds.body_timeout.as_ms(),
+            write_ms: bounds.write_timeout.as_ms(),
+            idle_ms: bounds.idle_timeout.as_ms(),
+            call_ms: bounds.call_timeout.as_ms(),
+            connections: u64::from(bounds.connections).min(files.max(64)),
+            connections_per_address: bounds.connections_per_address,
+            http2: Http2Bounds {
+                streams: bounds.http2.streams,
+                resets: bounds.http2.resets,
+                connection_head_bytes: bounds.http2.connection_head_bytes.as_bytes(),
+                stall_ms: bounds.http2.stall_timeout.as_ms(),
+            },
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! A backend that speaks HTTP/1.1 (RFC 9112): one connection, lent for one call.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use portway_http1::{
+    self as http1, BodyLimits, Field, Framing, HeadLimits, Progress, Reject, RequestKind, ResponseHead,
+};
+
+use crate::body::{BodyReader, Broken, Part};
+use crate::buffer::{Inbox, Outbox, Size};
+use crate::failure::{Failure, Fault};
+use crate::stream::Stream;
+use crate::upstream::Endpoint;
+use crate::worker::Worker;
+
+/// One call over a connection to a backend.
+pub(crate) struct Http1Outgoing {
+    pub(crate) stream: Stream,
+    pub(crate) inbox: Inbox,
+    pub(crate) out: Outbox,
+    body: BodyReader,
+    progress: Progress,
+    chunked: bool,
+    /// Whether the request went out to its end.
+    sent: bool,
+    /// Whether the backend keeps the connection.
+    persistent: bool,
+}
+
+impl Http1Outgoing {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            inbox: Inbox::default(),
+            out: Outbox::default(),
+            body: BodyReader::new(Framing::None, BodyLimits::default()),
+            progress: Progress::default(),
+            chunked: false,
+            sent: false,
+            persistent: false,
+        }
+    }
+
+    pub(crate) fn head(&mut self) -> &mut Vec<u8> {
+        self.out.bytes()
+    }
+
+    pub(crate) fn begin(&mut self, chunked: bool) {
+        self.chunked = chunked;
+    }
+
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, ()>> {
+        self.out.poll_send(cx, &mut self.stream, data, self.chunked).map_err(drop)
+    }
+
+    pub(crate) fn finish(&mut self, end: impl FnOnce(&mut Vec<u8>)) {
+        if self.chunked {
+            end(self.out.bytes());
+        }
+        self.sent = true;
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
+        self.out.poll_flush(cx, &mut self.stream).map_err(drop)
+    }
+
+    pub(crate) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        kind: RequestKind,
+        limits: &HeadLimits,
+    ) -> Poll<Result<ResponseHead, Failure>> {
+        loop {
+            if let Some(lent) = self.inbox.lent() {
+                let (bytes, fields) = lent.parts();
+                match http1::parse_response(bytes, fields, kind, limits, &mut self.progress) {
+                    Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                    Ok(None) => {}
+                    Err(reject) => return Poll::Ready(Err(Failure::sent(fault(reject)))),
+                }
+            }
+            match ready!(self.inbox.poll_fill(cx, &mut self.stream, Size::Large)) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(Failure::sent(Fault::BackendClosed))),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    pub(crate) fn answer(&mut self) -> (&[u8], &[Field]) {
+        match self.inbox.lent() {
+            Some(lent) => {
+                let (bytes, fields) = lent.parts();
+                (bytes, fields)
+            }
+            None => (&[], &[]),
+        }
+    }
+
+    pub(crate) fn consume_head(&mut self, head: &ResponseHead) {
+        self.inbox.consume(head.len);
+        self.progress = Progress::default();
+        self.persistent = head.persistent;
+        self.body = BodyReader::new(head.framing, BodyLimits::default());
+    }
+
+    pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
+        self.body.poll(cx, &mut self.inbox, &mut self.stream)
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        self.body.data(&self.inbox)
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.body.consume(&mut self.inbox, count);
+    }
+
+    pub(crate) fn trailers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.body.trailers()
+    }
+
+    /// Only a connection on which nothing is open in either direction, and nothing came unasked, is
+    /// used again.
+    pub(crate) fn release(self, worker: &Worker, endpoint: &Arc<Endpoint>, until_ms: u64) {
+        let clean = self.sent && self.out.is_empty() && self.inbox.is_empty() && self.body.is_ended();
+        if clean && self.persistent {
+            worker.pool.give(endpoint, self.stream, until_ms);
+        }
+    }
+}
+
+fn fault(reject: Reject) -> Fault {
+    match reject {
+        Reject::HeadTooLarge | Reject::TooManyFields | Reject::TargetTooLong => Fault::BackendHeadTooLarge,
+        _ => Fault::BackendInvalid,
+    }
+}

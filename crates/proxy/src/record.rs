@@ -1,0 +1,207 @@
+//! What is known of one call while it is on its way; a log line and counters when it has ended.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use portway_policy::{App, LimitState, Phase};
+
+use crate::connection::Peer;
+use crate::exchange::Stop;
+use crate::failure::{Fault, Source};
+use crate::live::Live;
+use crate::request::{Request, Version};
+use crate::telemetry::{
+    Answerer, CallRecord, Event, Gauge, LimitShown, OutcomeId, PHASES, Protocol, RequestId, TraceContext,
+};
+use crate::worker::Worker;
+
+/// The longest name of a limit that a log line shows.
+const LIMIT_NAME_BYTES: usize = 64;
+
+/// One call's record.
+pub(crate) struct Record {
+    pub(crate) started_us: u64,
+    last_us: u64,
+    phases_us: [u32; PHASES],
+    /// Service and operation, by index.
+    pub(crate) operation: Option<(usize, usize)>,
+    /// The service alone, where no operation was met.
+    pub(crate) service: Option<usize>,
+    /// The canonical path, if it is not the path as given.
+    pub(crate) rewritten_path: Option<String>,
+    pub(crate) client: std::net::IpAddr,
+    pub(crate) app: Option<Arc<App>>,
+    pub(crate) limit: Option<LimitState>,
+    pub(crate) request_id: RequestId,
+    pub(crate) trace: TraceContext,
+    pub(crate) status: u16,
+    outcome: OutcomeId,
+    word: &'static str,
+    answerer: Answerer,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) tries: u8,
+    pub(crate) target: Option<SocketAddr>,
+    pub(crate) reused: bool,
+}
+
+impl Record {
+    pub(crate) fn begin(worker: &Worker, peer: &Peer, request: &Request, trusted: bool) -> Self {
+        let now_us = worker.clock.now_us();
+        let random = &worker.random;
+        let given = if trusted { request.known(portway_http1::Known::XRequestId) } else { None };
+        worker.metrics.gauge(Gauge::CallsInFlight, 1);
+        Self {
+            started_us: now_us,
+            last_us: now_us,
+            phases_us: [0; PHASES],
+            operation: None,
+            service: None,
+            rewritten_path: None,
+            client: peer.address.ip(),
+            app: None,
+            limit: None,
+            request_id: RequestId::choose(given, worker.unix_ms_at(now_us), random),
+            trace: TraceContext::of(request, random),
+            status: 0,
+            outcome: OutcomeId::OK,
+            word: "ok",
+            answerer: Answerer::Backend,
+            bytes_in: 0,
+            bytes_out: 0,
+            tries: 0,
+            target: None,
+            reused: false,
+        }
+    }
+
+    /// A phase has ended.
+    pub(crate) fn mark(&mut self, phase: Phase, worker: &Worker) {
+        self.mark_at(phase, worker.clock.now_us());
+    }
+
+    pub(crate) fn mark_at(&mut self, phase: Phase, now_us: u64) {
+        // `accept` has no time of its own here, and `record` is this.
+        if let Some(place) = self.phases_us.get_mut((phase as usize).wrapping_sub(1)) {
+            *place = u32::try_from(now_us - self.last_us).unwrap_or(u32::MAX);
+        }
+        self.last_us = now_us;
+    }
+
+    /// When the last phase ended.
+    pub(crate) fn last_us(&self) -> u64 {
+        self.last_us
+    }
+
+    /// Why the call did not go as it should.
+    pub(crate) fn stopped(&mut self, stop: &Stop) {
+        match stop {
+            Stop::Refused(refusal, _) => {
+                self.outcome = refusal.reason.into();
+                self.word = refusal.reason.word();
+                self.answerer = Answerer::Gateway;
+            }
+            Stop::Failed(failure) => self.failed(failure.fault),
+            Stop::Cut(fault) => {
+                self.failed(*fault);
+                // No status reached a caller that left before there was one.
+                if self.status == 0 {
+                    self.status = fault.status();
+                }
+            }
+        }
+    }
+
+    fn failed(&mut self, fault: Fault) {
+        self.outcome = fault.into();
+        self.word = fault.word();
+        self.answerer = match fault.source() {
+            Source::Caller => Answerer::Caller,
+            Source::Backend => Answerer::Backend,
+            Source::Gateway => Answerer::Gateway,
+        };
+    }
+
+    /// The gateway answered by itself, as it should (a preflight, say).
+    pub(crate) fn answered_here(&mut self) {
+        self.answerer = Answerer::Gateway;
+    }
+
+    /// Writes the line and counts. Called once, when the call is over.
+    pub(crate) fn finish(&mut self, worker: &Worker, peer: &Peer, live: &Live, request: &Request) {
+        let now_us = worker.clock.now_us();
+        self.mark_at(Phase::Reshape, now_us);
+        let total_us = now_us - self.started_us;
+        let series = match (self.operation, self.service) {
+            (Some((service, operation)), _) => live.services[service].series[operation],
+            (None, Some(service)) => live.services[service].unmatched,
+            (None, None) => worker.shared.unmatched,
+        };
+        worker.metrics.gauge(Gauge::CallsInFlight, -1);
+        worker.metrics.count(series, self.status, total_us, self.bytes_in, self.bytes_out);
+        worker.metrics.outcome(self.outcome);
+        if self.tries > 1 {
+            (1..self.tries).for_each(|_| worker.metrics.add(Event::Retry));
+        }
+        if worker.shared.logs_calls {
+            self.write_line(worker, peer, live, request, total_us);
+        }
+    }
+
+    fn write_line(&self, worker: &Worker, peer: &Peer, live: &Live, request: &Request, total_us: u64) {
+        let mut call = CallRecord::new(worker.unix_ms_at(self.started_us), self.client);
+        call.request_id = self.request_id.as_str();
+        call.trace_id = self.trace.trace_id();
+        call.span_id = self.trace.span_id();
+        call.protocol = if request.version == Version::Http2 { Protocol::Http2 } else { Protocol::Http1 };
+        call.tls = peer.tls;
+        call.method = request.method();
+        call.host = request.text(request.authority);
+        call.path = match &self.rewritten_path {
+            Some(path) => path.as_bytes(),
+            None => request.text(request.path),
+        };
+        let named = self.service.or(self.operation.map(|(service, _)| service));
+        if let Some(service) = named.and_then(|index| live.snapshot.services.get(index)) {
+            call.service = service.name.as_str();
+            if let Some((_, operation)) = self.operation {
+                call.operation = &service.operations[operation].id;
+                call.route = &service.operations[operation].route;
+            }
+        }
+        if let Some(app) = &self.app {
+            call.app = app.name.as_str();
+            call.plan = app.plan.as_ref().map_or("", |plan| plan.name.as_str());
+        }
+        call.status = self.status;
+        call.outcome = self.word;
+        call.source = self.answerer;
+        call.bytes_in = self.bytes_in;
+        call.bytes_out = self.bytes_out;
+        call.total_us = total_us;
+        call.phases_us = self.phases_us;
+        call.tries = self.tries;
+        call.target = self.target;
+        call.reused = self.reused;
+        call.user_agent = request.known(portway_http1::Known::UserAgent).unwrap_or_default();
+        let mut name = [0; LIMIT_NAME_BYTES];
+        call.limit = self.limit.as_ref().map(|state| LimitShown {
+            name: joined(state, &mut name),
+            remaining: state.remaining,
+            reset_s: state.reset_s,
+        });
+        worker.log.borrow_mut().write(&call);
+    }
+}
+
+/// The name of a limit, without an allocation.
+fn joined<'a>(state: &LimitState, into: &'a mut [u8; LIMIT_NAME_BYTES]) -> &'a str {
+    let mut len = 0;
+    for part in state.rule.parts() {
+        let part = part.as_bytes();
+        let end = (len + part.len()).min(LIMIT_NAME_BYTES);
+        into[len..end].copy_from_slice(&part[..end - len]);
+        len = end;
+    }
+    std::str::from_utf8(&into[..len]).unwrap_or("")
+}

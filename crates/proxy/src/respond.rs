@@ -1,0 +1,196 @@
+//! Answers that the gateway gives itself: the only place where a refusal or a failure becomes HTTP.
+//!
+//! Problem details as in RFC 9457. To the caller goes the word, its title and the request id; never
+//! an address, a name of a target, or anything that was in the request.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use portway_http1 as http1;
+use portway_policy::{Detail, Reason, Refusal, rate_headers};
+
+use crate::exchange::Stop;
+use crate::connection::Peer;
+use crate::failure::Fault;
+use crate::forward;
+use crate::incoming::{Gone, Incoming, Length};
+use crate::record::Record;
+use crate::request::Request;
+use crate::timer::Timer;
+use crate::worker::{Worker, WorkerClock};
+
+/// Seconds after which a call that found its backend busy or unwell may come again.
+const BUSY_RETRY_S: u32 = 1;
+
+/// An answer made here.
+pub(crate) struct Local {
+    pub(crate) status: u16,
+    /// Whole lines of fields.
+    pub(crate) lines: Vec<u8>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Local {
+    /// An answer without a body.
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { status, lines: Vec::new(), body: Vec::new() }
+    }
+
+    pub(crate) fn field(&mut self, name: &str, value: &str) {
+        http1::write_field(&mut self.lines, name.as_bytes(), value.as_bytes());
+    }
+
+    /// The problem that a stop is, `None` if the answer had begun.
+    pub(crate) fn of(stop: &Stop, record: &Record) -> Option<Self> {
+        match stop {
+            Stop::Refused(refusal, sentence) => Some(Self::refusal(refusal, *sentence, record)),
+            Stop::Failed(failure) => Some(Self::failure(failure.fault, record)),
+            Stop::Cut(_) => None,
+        }
+    }
+
+    fn refusal(refusal: &Refusal, sentence: Option<&str>, record: &Record) -> Self {
+        let reason = refusal.reason;
+        let mut local = Self::problem(reason.status(), reason.word(), reason.title(), sentence, record);
+        if let Detail::Allow(allow) = &refusal.detail {
+            local.field("allow", allow);
+        }
+        if let Detail::Limit(state) = &refusal.detail {
+            local.lines.extend_from_slice(b"ratelimit-policy: ");
+            rate_headers::write_policy(state, &mut local.lines);
+            local.lines.extend_from_slice(b"\r\nratelimit: ");
+            rate_headers::write_limit(state, &mut local.lines);
+            local.lines.extend_from_slice(b"\r\n");
+        }
+        if let Some(seconds) = rate_headers::retry_after_s(refusal) {
+            local.field("retry-after", itoa::Buffer::new().format(seconds));
+        }
+        if matches!(reason, Reason::CredentialsMissing | Reason::CredentialsInvalid) {
+            // RFC 9110 §11.6.1: a 401 names a scheme.
+            local.field("www-authenticate", "Bearer realm=\"portway\"");
+        }
+        local
+    }
+
+    fn failure(fault: Fault, record: &Record) -> Self {
+        let mut local = Self::problem(fault.status(), fault.word(), fault.title(), None, record);
+        if fault.status() == 503 {
+            local.field("retry-after", itoa::Buffer::new().format(BUSY_RETRY_S));
+        }
+        local
+    }
+
+    /// All text in here is ours and needs no escaping.
+    fn problem(status: u16, word: &str, title: &str, detail: Option<&str>, record: &Record) -> Self {
+        let mut body = Vec::with_capacity(256);
+        let mut member = |name: &str, value: &str| {
+            body.extend_from_slice(if body.is_empty() { b"{\"" } else { b",\"" });
+            body.extend_from_slice(name.as_bytes());
+            body.extend_from_slice(b"\":\"");
+            body.extend_from_slice(value.as_bytes());
+            body.push(b'"');
+        };
+        member("type", &format!("urn:portway:problem:{word}"));
+        member("title", title);
+        if let Some(detail) = detail {
+            member("detail", detail);
+        }
+        member("code", word);
+        member("request_id", record.request_id.as_str());
+        body.extend_from_slice(b",\"status\":");
+        body.extend_from_slice(itoa::Buffer::new().format(status).as_bytes());
+        body.extend_from_slice(b"}\n");
+        let mut local = Self { status, lines: Vec::new(), body };
+        local.field("content-type", "application/problem+json");
+        // An answer that depends on who asks, and when, is not for a cache.
+        local.field("cache-control", "no-store");
+        local
+    }
+}
+
+/// Answers a request whose head is refused, of which nothing is known but why.
+pub(crate) async fn reject(
+    worker: &Rc<Worker>,
+    peer: &Peer,
+    incoming: &mut Incoming,
+    reject: http1::Reject,
+    timer: &mut Timer,
+) {
+    unheard(worker, peer, incoming, Stop::rejected(reject), timer).await;
+}
+
+/// Answers a request whose head did not arrive in time.
+pub(crate) async fn late(
+    worker: &Rc<Worker>,
+    peer: &Peer,
+    incoming: &mut Incoming,
+    timer: &mut Timer,
+) {
+    unheard(worker, peer, incoming, Stop::refused(Reason::HeadTimeout), timer).await;
+}
+
+async fn unheard(
+    worker: &Rc<Worker>,
+    peer: &Peer,
+    incoming: &mut Incoming,
+    stop: Stop,
+    timer: &mut Timer,
+) {
+    let live = worker.live();
+    let request = Request::unheard(matches!(incoming, Incoming::Http2(_)));
+    let mut record = Record::begin(worker, peer, &request, false);
+    record.stopped(&stop);
+    worker.count_bound(&stop);
+    if let Some(local) = Local::of(&stop, &record) {
+        let due = (&mut *timer, worker.clock, live.bounds.write_ms);
+        if send(&local, incoming, &mut record, false, due).await.is_err() {
+            incoming.cut();
+        }
+    }
+    record.finish(worker, peer, &live, &request);
+}
+
+/// Sends an answer made here.
+pub(crate) async fn send(
+    local: &Local,
+    incoming: &mut Incoming,
+    record: &mut Record,
+    is_head: bool,
+    (timer, clock, write_ms): (&mut Timer, WorkerClock, u64),
+) -> Result<(), Fault> {
+    incoming.leave_body();
+    record.status = local.status;
+    let length = if local.status == 204 { Length::None } else { Length::Known(local.body.len() as u64) };
+    let lines = |out: &mut Vec<u8>| {
+        out.extend_from_slice(&local.lines);
+        forward::write_gateway_fields(&record.request_id, None, out);
+    };
+    incoming.answer(local.status, length, lines).map_err(|Gone| Fault::CallerGone)?;
+    let body = if is_head { &[][..] } else { &local.body[..] };
+    timer.set(clock.now_ms() + write_ms);
+    let mut at = 0;
+    let mut finished = false;
+    let sent = poll_fn(|cx| {
+        let mut step = || {
+            while at < body.len() {
+                match incoming.poll_send(cx, &body[at..]) {
+                    Poll::Ready(count) => at += count?,
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            if !finished {
+                finished = true;
+                incoming.finish(std::iter::empty())?;
+            }
+            incoming.poll_flush(cx)
+        };
+        match step() {
+            Poll::Ready(sent) => Poll::Ready(sent.map_err(|Gone| Fault::CallerGone)),
+            Poll::Pending => timer.poll(cx).map(|()| Err(Fault::CallerTooSlow)),
+        }
+    })
+    .await;
+    record.bytes_out = at as u64;
+    sent
+}

@@ -1,0 +1,270 @@
+//! Bodies on their way: up to the backend and down to the caller, both at once.
+//!
+//! Everything happens in the task of the call. A side that is not ready holds up the other by
+//! nothing but its own full buffers, which is the back-pressure.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use portway_http1::{HeadLimits, Reject, RequestKind, ResponseHead};
+use portway_policy::Reason;
+
+use crate::body::{Broken, Part};
+use crate::exchange::Stop;
+use crate::failure::{Failure, Fault};
+use crate::incoming::{Gone, Incoming};
+use crate::outgoing::Outgoing;
+use crate::timer::Timer;
+use crate::worker::WorkerClock;
+
+/// Whom a direction waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    Nobody,
+    Caller,
+    Backend,
+}
+
+/// The request's body on its way to the backend.
+pub(crate) struct Upload {
+    /// Payload bytes taken from the caller.
+    pub(crate) bytes: u64,
+    waiting: Waiting,
+    over: bool,
+}
+
+impl Upload {
+    pub(crate) fn new() -> Self {
+        Self { bytes: 0, waiting: Waiting::Nobody, over: false }
+    }
+
+    /// Whether nothing more is to be sent: all was, or the backend takes no more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Moves what can be moved.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        incoming: &mut Incoming,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), Stop> {
+        while !self.over {
+            match incoming.poll_body(cx) {
+                Poll::Ready(Ok(Part::Data)) => match outgoing.poll_send(cx, incoming.body()) {
+                    Poll::Ready(Ok(count)) => {
+                        incoming.consume(count);
+                        self.bytes += count as u64;
+                    }
+                    // It may have answered already and closed; the answer is what counts.
+                    Poll::Ready(Err(())) => self.over = true,
+                    Poll::Pending => {
+                        self.waiting = Waiting::Backend;
+                        return Ok(());
+                    }
+                },
+                Poll::Ready(Ok(Part::End)) => return self.finish(cx, incoming, outgoing),
+                Poll::Ready(Err(broken)) => return Err(caller_broke(broken)),
+                Poll::Pending => {
+                    self.waiting = Waiting::Caller;
+                    match outgoing.poll_flush(cx) {
+                        Poll::Ready(Err(())) => self.over = true,
+                        Poll::Pending => self.waiting = Waiting::Backend,
+                        Poll::Ready(Ok(())) => {}
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The caller's side has ended; `over` once the backend has taken all.
+    fn finish(
+        &mut self,
+        cx: &mut Context<'_>,
+        incoming: &mut Incoming,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), Stop> {
+        outgoing.finish(|out| incoming.write_body_end(out));
+        match outgoing.poll_flush(cx) {
+            Poll::Ready(_) => self.over = true,
+            Poll::Pending => self.waiting = Waiting::Backend,
+        }
+        Ok(())
+    }
+}
+
+fn caller_broke(broken: Broken) -> Stop {
+    match broken {
+        Broken::Closed => Stop::Cut(Fault::CallerGone),
+        Broken::Rejected(Reject::BodyTooLarge) => Stop::refused(Reason::BodyTooLarge),
+        Broken::Rejected(reject) => Stop::rejected(reject),
+    }
+}
+
+/// Deadlines while the head of an answer is awaited, on the worker's clock.
+#[derive(Clone, Copy)]
+pub(crate) struct HeadDeadlines {
+    /// Of the call as a whole.
+    pub(crate) call_ms: u64,
+    /// The longest from the request's last byte to the answer's first.
+    pub(crate) first_byte_ms: u64,
+    /// The longest between two parts of the request's body.
+    pub(crate) body_ms: u64,
+}
+
+/// Sends the request and waits for the head of an answer.
+pub(crate) async fn await_head(
+    incoming: &mut Incoming,
+    outgoing: &mut Outgoing,
+    upload: &mut Upload,
+    timer: &mut Timer,
+    clock: WorkerClock,
+    (kind, limits, deadlines): (RequestKind, &HeadLimits, &HeadDeadlines),
+) -> Result<ResponseHead, Stop> {
+    let mut seen = None;
+    poll_fn(|cx| {
+        if !upload.over
+            && let Err(stop) = upload.poll(cx, incoming, outgoing)
+        {
+            return Poll::Ready(Err(stop));
+        }
+        if let Poll::Ready(head) = outgoing.poll_head(cx, kind, limits) {
+            return Poll::Ready(head.map_err(Stop::Failed));
+        }
+        if upload.over && incoming.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Stop::Cut(Fault::CallerGone)));
+        }
+        // The pause allowed begins anew with every part that moved.
+        let moved = (upload.bytes, upload.over);
+        if seen != Some(moved) {
+            seen = Some(moved);
+            let pause = if upload.over { deadlines.first_byte_ms } else { deadlines.body_ms };
+            timer.set(deadlines.call_ms.min(clock.now_ms() + pause));
+        }
+        match timer.poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) if clock.now_ms() >= deadlines.call_ms => {
+                Poll::Ready(Err(Stop::Failed(Failure::last(Fault::CallTimeout))))
+            }
+            Poll::Ready(()) if !upload.over && upload.waiting == Waiting::Caller => {
+                Poll::Ready(Err(Stop::refused(Reason::BodyTimeout)))
+            }
+            Poll::Ready(()) => Poll::Ready(Err(Stop::Failed(Failure::sent(Fault::FirstByteTimeout)))),
+        }
+    })
+    .await
+}
+
+/// Deadlines while bodies are under way, on the worker's clock.
+#[derive(Clone, Copy)]
+pub(crate) struct BodyDeadlines {
+    /// Of the call as a whole.
+    pub(crate) call_ms: u64,
+    /// The longest pause of the backend.
+    pub(crate) idle_ms: u64,
+    /// The longest that the caller may not take anything.
+    pub(crate) write_ms: u64,
+}
+
+/// The answer's body on its way to the caller.
+pub(crate) struct Download {
+    /// Payload bytes taken from the backend.
+    pub(crate) bytes: u64,
+    waiting: Waiting,
+}
+
+impl Download {
+    pub(crate) fn new() -> Self {
+        Self { bytes: 0, waiting: Waiting::Nobody }
+    }
+
+    /// Moves what can be moved; ready when the caller has taken the whole answer.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        incoming: &mut Incoming,
+        outgoing: &mut Outgoing,
+    ) -> Poll<Result<(), Fault>> {
+        loop {
+            match outgoing.poll_body(cx) {
+                Poll::Ready(Ok(Part::Data)) => match incoming.poll_send(cx, outgoing.body()) {
+                    Poll::Ready(Ok(count)) => {
+                        outgoing.consume(count);
+                        self.bytes += count as u64;
+                    }
+                    Poll::Ready(Err(Gone)) => return Poll::Ready(Err(Fault::CallerGone)),
+                    Poll::Pending => {
+                        self.waiting = Waiting::Caller;
+                        return Poll::Pending;
+                    }
+                },
+                Poll::Ready(Ok(Part::End)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Fault::BackendBodyBroken)),
+                Poll::Pending => {
+                    self.waiting = Waiting::Backend;
+                    match incoming.poll_flush(cx) {
+                        Poll::Ready(Err(Gone)) => return Poll::Ready(Err(Fault::CallerGone)),
+                        Poll::Pending => self.waiting = Waiting::Caller,
+                        Poll::Ready(Ok(())) => {}
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+/// Carries the answer's body down, and what is left of the request's body up meanwhile.
+pub(crate) async fn carry(
+    incoming: &mut Incoming,
+    outgoing: &mut Outgoing,
+    upload: &mut Upload,
+    download: &mut Download,
+    timer: &mut Timer,
+    (clock, deadlines): (WorkerClock, &BodyDeadlines),
+) -> Result<(), Fault> {
+    let mut received = false;
+    let mut seen = None;
+    poll_fn(|cx| {
+        if !upload.over && upload.poll(cx, incoming, outgoing).is_err() {
+            return Poll::Ready(Err(Fault::CallerGone));
+        }
+        if !received {
+            match download.poll(cx, incoming, outgoing) {
+                Poll::Ready(Ok(())) => {
+                    received = true;
+                    if incoming.finish(outgoing.trailers()).is_err() {
+                        return Poll::Ready(Err(Fault::CallerGone));
+                    }
+                }
+                Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
+                Poll::Pending => {}
+            }
+        }
+        if received {
+            download.waiting = Waiting::Caller;
+            match incoming.poll_flush(cx) {
+                Poll::Ready(flushed) => return Poll::Ready(flushed.map_err(|Gone| Fault::CallerGone)),
+                Poll::Pending => {}
+            }
+        }
+        let moved = (upload.bytes, download.bytes, received);
+        if seen != Some(moved) {
+            seen = Some(moved);
+            let pause = if download.waiting == Waiting::Backend { deadlines.idle_ms } else { deadlines.write_ms };
+            timer.set(deadlines.call_ms.min(clock.now_ms() + pause));
+        }
+        match timer.poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) if clock.now_ms() >= deadlines.call_ms => Poll::Ready(Err(Fault::CallTimeout)),
+            Poll::Ready(()) if download.waiting == Waiting::Backend => {
+                Poll::Ready(Err(Fault::BackendBodyTimeout))
+            }
+            Poll::Ready(()) => Poll::Ready(Err(Fault::CallerTooSlow)),
+        }
+    })
+    .await
+}

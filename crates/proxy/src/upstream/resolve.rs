@@ -1,0 +1,167 @@
+//! The port through which names are looked up, and the resolver that stands behind it.
+//!
+//! The port asks one question at a time (one name, one record type), so that what is kept when one of several
+//! questions fails is decided in `names`, in one place. The resolver behind it caches nothing: how long an
+//! answer holds is also `names`' business.
+
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ResolveHosts, ResolverConfig};
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::{RData, RecordType};
+
+/// A family of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// A records.
+    V4,
+    /// AAAA records.
+    V6,
+}
+
+/// One SRV record (RFC 2782).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Lower is used first.
+    pub priority: u16,
+    /// Share among records of the same priority.
+    pub weight: u16,
+    /// Port of the service.
+    pub port: u16,
+    /// Name of the machine.
+    pub host: Box<str>,
+}
+
+/// Records that were found, and for how long they hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found<T> {
+    /// The records; at least one.
+    pub records: Vec<T>,
+    /// For how many seconds they hold.
+    pub ttl_s: u32,
+}
+
+/// Why there are no records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotFound {
+    /// The name, or records of this type for it, do not exist (NXDOMAIN, NODATA).
+    Absent,
+    /// Nobody could say: SERVFAIL, time-out, no way to the server.
+    Failed(Box<str>),
+}
+
+impl fmt::Display for NotFound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("no such name or no address for it"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+/// An answer that comes later.
+pub type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<Found<T>, NotFound>> + Send + 'a>>;
+
+/// Looks names up. Called on the control runtime only; each question gets a deadline from outside.
+pub trait Resolve: Send + Sync + 'static {
+    /// Addresses of a name, of one family.
+    fn addresses<'a>(&'a self, name: &'a str, family: Family) -> Asked<'a, IpAddr>;
+
+    /// SRV records of a name.
+    fn services<'a>(&'a self, name: &'a str) -> Asked<'a, Service>;
+}
+
+/// The system's resolver settings (`/etc/resolv.conf`, `/etc/hosts`), asked asynchronously.
+#[derive(Debug)]
+pub struct SystemResolver {
+    inner: TokioResolver,
+}
+
+/// One try at one name server takes at most this.
+const TRY_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl SystemResolver {
+    /// Reads the system's settings once. Without a readable `/etc/resolv.conf`, only `/etc/hosts` and
+    /// `localhost` are known; this is logged.
+    ///
+    /// # Errors
+    /// A sentence when no resolver can be made of the settings.
+    pub fn from_system() -> Result<Self, String> {
+        let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the system's resolver settings cannot be read; only the hosts file is used");
+            TokioResolver::builder_with_config(ResolverConfig::default(), TokioRuntimeProvider::default())
+        });
+        let options = builder.options_mut();
+        options.cache_size = 0;
+        options.timeout = options.timeout.min(TRY_TIMEOUT);
+        options.use_hosts_file = ResolveHosts::Always;
+        let inner = builder.build().map_err(|error| format!("cannot set up name resolution: {error}"))?;
+        Ok(Self { inner })
+    }
+
+    async fn ask<T>(
+        &self,
+        name: &str,
+        of: RecordType,
+        read: impl Fn(&RData) -> Option<T>,
+    ) -> Result<Found<T>, NotFound> {
+        let lookup = self.inner.lookup(name, of).await.map_err(|error| not_found(&error))?;
+        let records: Vec<T> = lookup.answers().iter().filter_map(|record| read(&record.data)).collect();
+        if records.is_empty() {
+            return Err(NotFound::Absent);
+        }
+        Ok(Found { records, ttl_s: ttl_s(&lookup) })
+    }
+}
+
+impl Resolve for SystemResolver {
+    fn addresses<'a>(&'a self, name: &'a str, family: Family) -> Asked<'a, IpAddr> {
+        Box::pin(async move {
+            match family {
+                Family::V4 => {
+                    let read = |data: &RData| if let RData::A(a) = data { Some(IpAddr::V4(a.0)) } else { None };
+                    self.ask(name, RecordType::A, read).await
+                }
+                Family::V6 => {
+                    let read = |data: &RData| if let RData::AAAA(a) = data { Some(IpAddr::V6(a.0)) } else { None };
+                    self.ask(name, RecordType::AAAA, read).await
+                }
+            }
+        })
+    }
+
+    fn services<'a>(&'a self, name: &'a str) -> Asked<'a, Service> {
+        Box::pin(async move {
+            let read = |data: &RData| {
+                let RData::SRV(srv) = data else { return None };
+                // A target of "." says that the service is decidedly not available (RFC 2782).
+                if srv.target.is_root() {
+                    return None;
+                }
+                let host = srv.target.to_ascii().into_boxed_str();
+                Some(Service { priority: srv.priority, weight: srv.weight, port: srv.port, host })
+            };
+            self.ask(name, RecordType::SRV, read).await
+        })
+    }
+}
+
+fn not_found(error: &NetError) -> NotFound {
+    if error.is_nx_domain() || error.is_no_records_found() {
+        return NotFound::Absent;
+    }
+    NotFound::Failed(error.to_string().into_boxed_str())
+}
+
+fn ttl_s(lookup: &Lookup) -> u32 {
+    let left = lookup.valid_until().saturating_duration_since(Instant::now());
+    // The lookup carries a deadline; rounding to the nearest second gives the record's TTL back.
+    u32::try_from((left.as_millis() + 500) / 1_000).unwrap_or(u32::MAX)
+}

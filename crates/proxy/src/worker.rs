@@ -1,0 +1,255 @@
+//! What one thread that carries calls has for itself.
+//!
+//! Nothing here is shared with another thread but through `Shared`. A worker knows its connections
+//! so that it can wake them when the gateway drains, and end them when it must.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::Cache;
+use arc_swap::ArcSwap;
+use portway_policy::{Clock, Reason, World};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::live::Live;
+use crate::pool::Pool;
+use crate::shared::Shared;
+use crate::exchange::Stop;
+use crate::failure::Fault;
+use crate::telemetry::{Bound, Gauge, LineWriter, Random, WorkerMetrics};
+
+/// One worker.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) clock: WorkerClock,
+    pub(crate) pool: Pool,
+    pub(crate) log: RefCell<LineWriter>,
+    pub(crate) metrics: WorkerMetrics,
+    pub(crate) random: Random,
+    /// What is added to the worker's milliseconds to have those since 1970.
+    unix_offset_ms: Cell<u64>,
+    /// Connections at rest that the gauge shows.
+    idle_shown: Cell<i64>,
+    ticks: Cell<u32>,
+    live: RefCell<Cache<Arc<ArcSwap<Live>>, Arc<Live>>>,
+    held: RefCell<Rc<Arc<Live>>>,
+    draining: Cell<bool>,
+    connections: RefCell<Connections>,
+}
+
+/// The connections of a worker, by a number that is used again.
+#[derive(Default)]
+struct Connections {
+    entries: Vec<Option<Entry>>,
+    free: Vec<usize>,
+}
+
+#[derive(Default)]
+struct Entry {
+    waker: Option<Waker>,
+    abort: Option<AbortHandle>,
+}
+
+/// A connection's place among those of its worker; given up when dropped.
+pub(crate) struct Place {
+    worker: Rc<Worker>,
+    index: usize,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        log: LineWriter,
+        metrics: WorkerMetrics,
+        random: Random,
+    ) -> Rc<Self> {
+        let mut live = Cache::new(Arc::clone(&shared.live));
+        let held = Rc::new(Arc::clone(live.load()));
+        Rc::new(Self {
+            clock: WorkerClock::new(shared.started),
+            unix_offset_ms: Cell::new(unix_ms().saturating_sub(WorkerClock::new(shared.started).now_ms())),
+            idle_shown: Cell::new(0),
+            ticks: Cell::new(0),
+            shared,
+            pool: Pool::default(),
+            log: RefCell::new(log),
+            metrics,
+            random,
+            live: RefCell::new(live),
+            held: RefCell::new(held),
+            draining: Cell::new(false),
+            connections: RefCell::default(),
+        })
+    }
+
+    /// What is live now, to be held by one call from its beginning to its end. Counted per thread:
+    /// no counter is shared between cores.
+    pub(crate) fn live(&self) -> Rc<Arc<Live>> {
+        let mut cache = self.live.borrow_mut();
+        let newest = cache.load();
+        let mut held = self.held.borrow_mut();
+        if !Arc::ptr_eq(newest, &held) {
+            *held = Rc::new(Arc::clone(newest));
+        }
+        Rc::clone(&held)
+    }
+
+    pub(crate) fn world<'a>(&'a self, live: &'a Live) -> World<'a> {
+        World { clock: &self.clock, counters: &*self.shared.counters, keys: &live.keys }
+    }
+
+    /// Milliseconds since 1970 at a moment of the worker's clock; exact to a tick when the system's
+    /// clock is set.
+    pub(crate) fn unix_ms_at(&self, now_us: u64) -> u64 {
+        self.unix_offset_ms.get() + now_us / 1_000
+    }
+
+    /// What is done ten times a second: lines go out, old connections are closed.
+    pub(crate) fn tick(&self) {
+        const TICKS_A_SWEEP: u32 = 10;
+        let now_ms = self.clock.now_ms();
+        self.unix_offset_ms.set(unix_ms().saturating_sub(now_ms));
+        self.log.borrow_mut().flush();
+        self.ticks.set(self.ticks.get().wrapping_add(1));
+        if self.ticks.get().is_multiple_of(TICKS_A_SWEEP) {
+            self.pool.sweep(now_ms);
+        }
+        let idle = i64::try_from(self.pool.len()).unwrap_or(i64::MAX);
+        self.metrics.gauge(Gauge::PoolIdle, idle - self.idle_shown.replace(idle));
+    }
+
+    /// Counts the bound that a call reached, if that is why it stopped.
+    pub(crate) fn count_bound(&self, stop: &Stop) {
+        let bound = match stop {
+            Stop::Refused(refusal, _) => match refusal.reason {
+                Reason::HeadTooLarge => Bound::HeadBytes,
+                Reason::TooManyFields => Bound::HeadFields,
+                Reason::TargetTooLong => Bound::TargetBytes,
+                Reason::BodyTooLarge => Bound::BodyBytes,
+                Reason::BodyTimeout => Bound::BodyTimeout,
+                _ => return,
+            },
+            Stop::Cut(Fault::CallerTooSlow) => Bound::WriteTimeout,
+            Stop::Cut(Fault::CallTimeout) => Bound::CallTimeout,
+            Stop::Failed(_) | Stop::Cut(_) => return,
+        };
+        self.metrics.bound(bound);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Wakes every connection, so that those at rest end.
+    pub(crate) fn drain(&self) {
+        self.draining.set(true);
+        let wakers: Vec<Waker> =
+            self.connections.borrow().entries.iter().flatten().filter_map(|entry| entry.waker.clone()).collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ends every connection where it stands.
+    pub(crate) fn cut(&self) {
+        let handles: Vec<AbortHandle> =
+            self.connections.borrow().entries.iter().flatten().filter_map(|entry| entry.abort.clone()).collect();
+        handles.iter().for_each(AbortHandle::abort);
+    }
+
+    pub(crate) fn connection_count(&self) -> usize {
+        let connections = self.connections.borrow();
+        connections.entries.len() - connections.free.len()
+    }
+
+    pub(crate) fn enter(self: &Rc<Self>) -> Place {
+        let mut connections = self.connections.borrow_mut();
+        let index = match connections.free.pop() {
+            Some(index) => {
+                connections.entries[index] = Some(Entry::default());
+                index
+            }
+            None => {
+                connections.entries.push(Some(Entry::default()));
+                connections.entries.len() - 1
+            }
+        };
+        Place { worker: Rc::clone(self), index }
+    }
+}
+
+impl Place {
+    /// The number under which `set_abort` finds the place.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Remembers how the connection's task is woken.
+    pub(crate) fn set_waker(&self, waker: &Waker) {
+        let mut connections = self.worker.connections.borrow_mut();
+        if let Some(Some(entry)) = connections.entries.get_mut(self.index) {
+            entry.waker = Some(waker.clone());
+        }
+    }
+}
+
+impl Worker {
+    /// Remembers how the task of the connection at `index` is ended.
+    pub(crate) fn set_abort(&self, index: usize, abort: AbortHandle) {
+        if let Some(Some(entry)) = self.connections.borrow_mut().entries.get_mut(index) {
+            entry.abort = Some(abort);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let entry = {
+            let mut connections = self.worker.connections.borrow_mut();
+            connections.free.push(self.index);
+            connections.entries[self.index].take()
+        };
+        drop(entry);
+    }
+}
+
+/// Time of a worker: milliseconds and microseconds since the gateway started, alike on all workers.
+#[derive(Clone, Copy)]
+pub(crate) struct WorkerClock {
+    base: Instant,
+}
+
+impl WorkerClock {
+    pub(crate) fn new(base: Instant) -> Self {
+        Self { base }
+    }
+
+    pub(crate) fn base(self) -> Instant {
+        self.base
+    }
+
+    pub(crate) fn now_ms(self) -> u64 {
+        self.now_us() / 1_000
+    }
+
+    pub(crate) fn now_us(self) -> u64 {
+        u64::try_from(self.base.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Clock for WorkerClock {
+    fn now_us(&self) -> u64 {
+        Self::now_us(*self)
+    }
+
+    fn unix_ms(&self) -> u64 {
+        unix_ms()
+    }
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
