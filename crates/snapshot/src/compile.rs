@@ -191,6 +191,3 @@ fn compile_changed(jobs: &[&Job<'_>], files: &dyn Files) -> Vec<service::Outcome
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, outcome)| outcome).collect()
 }
-
-#[cfg(test)]
-mod tests;

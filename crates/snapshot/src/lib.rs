@@ -1,13 +1,14 @@
 //! Documents compiled into what the gateway runs.
 //!
 //! [`compile`] makes a [`Snapshot`] or says all that is wrong; [`Snapshot::route`] finds the operation of a
-//! call; [`canonical_path`] is the one form of a path that
+//! call and [`Snapshot::explain`] tells why it is that one; [`canonical_path`] is the one form of a path that
 //! everything else stands on. Nothing in here does IO, and nothing changes after it was made.
 
 pub mod backend;
 pub mod canonical;
 pub mod compile;
 mod dispatch;
+pub mod explain;
 mod hosts;
 mod loose;
 pub mod router;
@@ -18,4 +19,5 @@ pub use canonical::{
     Canonical, HostFault, PathFault, PathFaultKind, canonical_host, canonical_path,
 };
 pub use compile::{Compiled, Files, Secrets, compile};
+pub use explain::{ExplainRequest, Explanation};
 pub use snapshot::{Operation, Routed, Service, Snapshot};

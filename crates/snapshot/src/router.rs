@@ -207,6 +207,14 @@ impl Router {
         self.text(self.leaves[leaf as usize].allow)
     }
 
+    /// The operations of a leaf that are not hidden.
+    pub(crate) fn operations(&self, leaf: u32) -> impl Iterator<Item = usize> {
+        slice(&self.methods, self.leaves[leaf as usize].methods)
+            .iter()
+            .flat_map(|entry| slice(&self.candidates, entry.candidates))
+            .filter_map(Candidate::operation)
+    }
+
     /// Bytes on the heap, conditions not counted.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.text.len()
@@ -275,7 +283,7 @@ impl Walk<'_, '_, '_> {
             }
             self.captures.count = kept;
         }
-        if node.param != NONE {
+        if node.param != NONE && end > start {
             self.captures.push(start, end);
             if let Some(leaf) = self.after(node.param, end) {
                 return Some(leaf);

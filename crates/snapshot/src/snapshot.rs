@@ -312,6 +312,3 @@ fn choose(candidates: &[Candidate], facts: &Facts<'_>) -> Choice {
 fn is_preflight(headers: &dyn Headers) -> bool {
     headers.first("origin").is_some() && headers.first("access-control-request-method").is_some()
 }
-
-#[cfg(test)]
-mod tests;

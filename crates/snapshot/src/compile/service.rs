@@ -208,7 +208,7 @@ impl Job<'_> {
                 findings.error(
                     "contract-out-of-reach",
                     pointer,
-                    format!("the contract `{written}` cannot be read: the name {fault}"),
+                    format!("the contract `{written}` cannot be read: {fault}"),
                     "name a file below the directory of the documents, relative to it",
                 );
                 return Routes::default();
