@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::finding::Finding;
 use crate::path::{Path, dotted};
+use crate::sources::LITERALS_MAX;
 use crate::text::quoted;
 use crate::{format, suggest};
 
@@ -56,6 +57,13 @@ impl<'s> Conform<'s> {
         }
     }
 
+    /// Notes a literal that must never be shown.
+    fn keep(&mut self, literal: &str) {
+        if self.literals.len() < LITERALS_MAX {
+            self.literals.push(literal.to_owned());
+        }
+    }
+
     /// Follows `$ref`.
     fn resolve(&self, mut schema: &'s Value) -> &'s Value {
         const REFERENCES_MAX: usize = 8;
@@ -93,6 +101,28 @@ impl<'s> Conform<'s> {
         if frame.secret && self.is_literal(value, frame) {
             return;
         }
+        let is_simple =
+            !schema.get("anyOf").or_else(|| schema.get("oneOf")).is_some_and(Value::is_array);
+        // Most things have one form only, and large documents have many things.
+        if is_simple && accepts(schema, value) {
+            return self.check_form(schema, value, frame);
+        }
+        self.check_forms(schema, value, frame);
+    }
+
+    /// A thing of the right kind that has one form.
+    fn check_form(&mut self, schema: &'s Value, value: &Value, frame: Frame<'_>) {
+        match value {
+            Value::String(text) => self.check_text(&[schema], &[schema], text, frame),
+            Value::Object(map) => self.check_map(schema, map, frame),
+            Value::Array(items) => self.check_list(schema, items, frame),
+            Value::Number(_) => self.check_number(schema, value, frame),
+            Value::Bool(_) | Value::Null => {}
+        }
+    }
+
+    /// A thing that has several forms, or is of the wrong kind.
+    fn check_forms(&mut self, schema: &'s Value, value: &Value, frame: Frame<'_>) {
         let alternatives = self.alternatives(schema);
         let fitting: Vec<&Value> =
             alternatives.iter().copied().filter(|schema| accepts(schema, value)).collect();
@@ -101,12 +131,9 @@ impl<'s> Conform<'s> {
             (_, []) => self.wrong_kind(&alternatives, value, frame),
             (Value::String(text), _) => self.check_text(&alternatives, &fitting, text, frame),
             (Value::Object(map), fitting) if is_tagged(&alternatives) => {
-                self.check_tagged(fitting, map, frame)
+                self.check_tagged(fitting, map, frame);
             }
-            (Value::Object(map), [schema, ..]) => self.check_map(schema, map, frame),
-            (Value::Array(items), [schema, ..]) => self.check_list(schema, items, frame),
-            (Value::Number(_), [schema, ..]) => self.check_number(schema, value, frame),
-            (Value::Bool(_) | Value::Null, _) => {}
+            (_, [schema, ..]) => self.check_form(schema, value, frame),
         }
     }
 
@@ -117,7 +144,7 @@ impl<'s> Conform<'s> {
                 // `{hunter2}` is a map with an empty value, and `{ value: hunter2 }` has it inside.
                 for (key, inner) in map {
                     match inner {
-                        Value::Null => self.literals.push(key.clone()),
+                        Value::Null => self.keep(key),
                         Value::String(text)
                             if key == "file"
                                 || key == "env"
@@ -150,8 +177,8 @@ impl<'s> Conform<'s> {
     fn hide(&mut self, value: &Value) {
         match value {
             Value::Null | Value::Bool(_) => {}
-            Value::String(text) => self.literals.push(text.clone()),
-            Value::Number(number) => self.literals.push(number.to_string()),
+            Value::String(text) => self.keep(text),
+            Value::Number(number) => self.keep(&number.to_string()),
             Value::Array(items) => items.iter().for_each(|item| self.hide(item)),
             Value::Object(map) => map.values().for_each(|inner| self.hide(inner)),
         }
@@ -216,7 +243,7 @@ impl<'s> Conform<'s> {
         let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
         if let Err(wrong) = format::check(format, text) {
             if let Some(user) = format::user_part(text).filter(|_| format == "portway-url") {
-                self.literals.push(user.to_owned());
+                self.keep(user);
             }
             let pointer = frame.path.pointer();
             let message = format!("{}: {}", dotted(&pointer), wrong.message);
@@ -246,7 +273,7 @@ impl<'s> Conform<'s> {
         }
         words.extend(tags.iter().copied().filter(|tag| !words.contains(tag)).collect::<Vec<_>>());
         if frame.hidden {
-            self.literals.push(text.to_owned());
+            self.keep(text);
         }
         let shown = if frame.hidden { "this".to_owned() } else { quoted(text) };
         let message = format!(
@@ -283,10 +310,10 @@ impl<'s> Conform<'s> {
                 let shown = if is_shown { quoted(key) } else { "this".to_owned() };
                 let place = if is_shown { path.pointer() } else { pointer.clone() };
                 let message = format!(
-                    "{}: {shown} is not known as {}: it is {}",
+                    "{}: {shown} is not {}: {}",
                     dotted(&pointer),
-                    words::article(frame.noun),
-                    list_of(&tags)
+                    words::known_as(frame.title),
+                    words::choice(fitting, &tags)
                 );
                 self.add(
                     Finding::error("unknown-word", place, message)
@@ -367,9 +394,11 @@ impl<'s> Conform<'s> {
         let pointer = frame.path.pointer();
         let message =
             format!("{} is not a field of {}", dotted(&pointer), words::article(frame.noun));
-        let meant =
-            suggest::closest(key, known.iter().copied().filter(|name| !map.contains_key(*name)));
+        let meant = suggest::closest(key, known.iter().copied());
         let fix = match meant {
+            Some(meant) if map.contains_key(meant) => {
+                format!("did you mean \"{meant}\"? That stands there already")
+            }
             Some(meant) => format!("did you mean \"{meant}\"?"),
             None => format!("its fields are {}", words::all_of(&known)),
         };

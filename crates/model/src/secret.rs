@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[schemars(extend("x-portway-secret" = true))]
-#[schemars(title = "secret")]
+#[schemars(title = "secret reference")]
 pub enum SecretRef {
     /// Name of an environment variable.
     Env(

@@ -131,34 +131,45 @@ impl Sources {
         Diagnostic { severity, code, location, pointer, message: message.into(), fix: fix.into() }
     }
 
-    /// The line at a location as it may be shown: what is, or may be, a secret is masked.
+    /// The line at a location as it may be shown: what is, or may be, a secret is masked. `None` if there is no
+    /// such line, or if it is better not shown.
     pub fn line_text(&self, location: &Location) -> Option<String> {
         let unit =
             self.units.iter().find(|unit| unit.format.is_some() && unit.name == location.file)?;
         let line = unit.line(location.line)?;
-        if unit.is_broken && may_hold_secret(line) {
-            return None;
-        }
-        Some(self.masked(line))
+        let is_hidden = line.len() > SHOWN_BYTES_MAX
+            || (unit.is_broken && may_hold_secret(line))
+            || self.literals.len() >= LITERALS_MAX
+            || (!self.literals.is_empty() && has_escapes(line));
+        if is_hidden { None } else { Some(self.masked(line)) }
     }
 
     fn masked(&self, line: &str) -> String {
+        // A text that goes over several lines is on none of them as a whole: its words are hidden too.
+        const WORD_BYTES_MIN: usize = 3;
         let mut line = line.to_owned();
         for literal in &self.literals {
-            for part in literal.lines().map(str::trim).filter(|part| !part.is_empty()) {
+            let words = literal.split_whitespace().filter(|word| word.len() >= WORD_BYTES_MIN);
+            for part in std::iter::once(literal.trim()).chain(words).filter(|part| !part.is_empty())
+            {
                 if line.contains(part) {
                     line = line.replace(part, &mask(part));
                 }
             }
-            // As JSON and quoted YAML write it.
-            let escaped = serde_json::Value::from(literal.as_str()).to_string();
-            let escaped = escaped.trim_matches('"');
-            if !escaped.is_empty() && line.contains(escaped) {
-                line = line.replace(escaped, &mask(escaped));
-            }
         }
         mask_hashes(&line)
     }
+}
+
+/// Longer lines are not shown: nobody reads them, and looking through them costs.
+const SHOWN_BYTES_MAX: usize = 16 << 10;
+
+/// With more literals than this, no line is shown at all.
+pub(crate) const LITERALS_MAX: usize = 1_000;
+
+/// Whether a line may write a text in another way than it reads.
+fn has_escapes(line: &str) -> bool {
+    line.contains('\\') || line.contains("''")
 }
 
 /// As wide as what it hides, so that the columns after it still fit.

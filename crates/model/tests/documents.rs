@@ -3,6 +3,7 @@
 //! Each folder of `tests/data/mistakes` holds one or several documents (a single file stands for a folder
 //! of its own) and, in `expected`, the diagnostics as a terminal shows them. `UPDATE_EXPECTED=1` writes
 //! them anew; read the difference before you commit it.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -177,9 +178,12 @@ fn includes_are_known_before_anything_else_is_right() {
 /// Nothing that is told or shown about the documents of `secrets.yaml` has any of their secrets in it.
 #[test]
 fn no_secret_is_ever_shown() {
-    for name in
-        ["mistakes/secrets.yaml", "mistakes/syntax-quote.yaml", "mistakes/secrets-json.json"]
-    {
+    for name in [
+        "mistakes/secrets.yaml",
+        "mistakes/syntax-quote.yaml",
+        "mistakes/secrets-json.json",
+        "mistakes/secrets-lines.yaml",
+    ] {
         let files = [source(&data(name))];
         assert!(files[0].text.contains("hunter2"));
         let shown = rendered(&files, &[]);
@@ -203,9 +207,10 @@ fn a_document_full_of_mistakes_ends() {
 
 /// How long a large file takes. The bound is for debug builds on a busy machine; the figure is printed.
 #[test]
-fn twenty_thousand_services() {
+fn a_large_document() {
+    let services = if cfg!(debug_assertions) { 4_000 } else { 20_000 };
     let mut large = "portway: 1\nservices:\n".to_owned();
-    for index in 0..20_000 {
+    for index in 0..services {
         large.push_str(&format!(
             "  s{index}:\n    contract: contracts/s{index}.yaml\n    path: /s{index}\n    backend: http://10.0.0.7:8000\n    auth: [key]\n    limits: [ \"200/s\", \"20/s per app\" ]\n    operations:\n      createOrder: {{ limits: [ \"2/s per app\" ], timeout: 3s }}\n"
         ));
@@ -214,14 +219,42 @@ fn twenty_thousand_services() {
     let start = Instant::now();
     let document = read_well(&files);
     let right = start.elapsed();
-    assert_eq!(document.services.len(), 20_000);
+    assert_eq!(document.services.len(), services);
     let broken = [text("large.yaml", files[0].text.replacen("timeout: 3s", "timeout: 3", 1))];
     let start = Instant::now();
     assert_eq!(read(&broken, &[]).1.len(), 1);
     println!(
-        "20,000 services, {} KiB: {right:?} when right, {:?} with a mistake",
+        "{services} services, {} KiB: {right:?} when right, {:?} with a mistake",
         files[0].text.len() >> 10,
         start.elapsed()
     );
     assert!(right.as_secs() < 60);
+}
+
+/// What the fuzz target does, over its corpus and over damaged forms of it.
+#[test]
+fn the_corpus_of_the_fuzz_target() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/document");
+    let mut seeds = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        let Ok(seed) = String::from_utf8(bytes) else { continue };
+        seeds += 1;
+        let Some(format) = seed.chars().next() else { continue };
+        let format = match format {
+            'J' => Format::Json,
+            'T' => Format::Toml,
+            _ => Format::Yaml,
+        };
+        let text = &seed[1..];
+        for cut in (0..=text.len()).step_by(23).filter(|cut| text.is_char_boundary(*cut)) {
+            let (before, after) = text.split_at(cut);
+            for text in
+                [before.to_owned(), format!("{before}\t{after}"), format!("{before}\n- {after}")]
+            {
+                rendered(&[SourceFile { name: "fuzz".to_owned(), text, format }], &[]);
+            }
+        }
+    }
+    assert!(seeds >= 10);
 }
