@@ -140,7 +140,8 @@ fn benches(c: &mut Criterion) {
             counters.take(black_box(&[want]), now_us, 0)
         });
     });
-    let tight = rules(model::Auth::Public, vec![limit(20, model::LimitBy::Ip)]);
+    let header = model::LimitBy::Header("X-Tenant".to_owned());
+    let tight = rules(model::Auth::Public, vec![limit(20, header)]);
     let tight = Want { rule: &tight.limits[0], ..want };
     c.bench_function("take/refused", |b| b.iter(|| counters.take(black_box(&[tight]), now_us, 0)));
 

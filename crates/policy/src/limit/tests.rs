@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 const SECOND_US: u64 = 1_000_000;
-const PLENTY: Budget = Budget::new(usize::MAX / 2);
+static PLENTY: Budget = Budget::new(usize::MAX / 2);
 
 /// In no stretch as long as the period are more than `count`.
 fn never_over(admitted: &[u64], count: u32, period_us: u64) -> Result<(), String> {

@@ -157,7 +157,7 @@ fn a_refused_limit_leaves_the_gates() {
 
 /// With a limit of one a second by `by`: whether the second call is counted together with the first.
 #[track_caller]
-fn check_together(by: LimitBy, first: &Call<'_>, second: &Call<'_>, together: bool) {
+fn check_together(by: &LimitBy, first: &Call<'_>, second: &Call<'_>, together: bool) {
     let stage = Stage::new(&model::Plan::default());
     let rules = Rules::compile(
         &name("open"),
@@ -176,21 +176,21 @@ fn calls_count_for_their_value() {
         (Fields::of(&[("X-TENANT", " a ")]), Fields::of(&[("X-Tenant", "b"), ("X-Tenant", "a")]));
     let (none, again) = (Fields::default(), Fields::of(&[("X-Tenant", "c"), ("X-Tenant", "d")]));
     let tenant = || LimitBy::Header("X-Tenant".to_owned());
-    check_together(tenant(), &call(&a, ""), &call(&a, ""), true);
-    check_together(tenant(), &call(&a, ""), &call(&padded, ""), true);
-    check_together(tenant(), &call(&a, ""), &call(&b, ""), false);
-    check_together(tenant(), &call(&a, ""), &call(&none, ""), false);
-    check_together(tenant(), &call(&none, ""), &call(&none, ""), true);
+    check_together(&tenant(), &call(&a, ""), &call(&a, ""), true);
+    check_together(&tenant(), &call(&a, ""), &call(&padded, ""), true);
+    check_together(&tenant(), &call(&a, ""), &call(&b, ""), false);
+    check_together(&tenant(), &call(&a, ""), &call(&none, ""), false);
+    check_together(&tenant(), &call(&none, ""), &call(&none, ""), true);
     // Given twice it could be read either way: such calls count with those that have none.
-    check_together(tenant(), &call(&twice, ""), &call(&again, ""), true);
-    check_together(tenant(), &call(&none, ""), &call(&twice, ""), true);
+    check_together(&tenant(), &call(&twice, ""), &call(&again, ""), true);
+    check_together(&tenant(), &call(&none, ""), &call(&twice, ""), true);
     let user = || LimitBy::Query("user".to_owned());
-    check_together(user(), &call(&none, "user=ab"), &call(&none, "x=1&us%65r=%61b"), true);
-    check_together(user(), &call(&none, "user=ab"), &call(&none, "user=ac"), false);
-    check_together(user(), &call(&none, ""), &call(&none, "user=a&user=b"), true);
-    check_together(user(), &call(&none, ""), &call(&none, "user="), false);
-    check_together(LimitBy::Total, &call(&a, "x"), &call(&b, "y"), true);
-    check_together(LimitBy::App, &call(&a, "x"), &call(&b, "y"), true);
+    check_together(&user(), &call(&none, "user=ab"), &call(&none, "x=1&us%65r=%61b"), true);
+    check_together(&user(), &call(&none, "user=ab"), &call(&none, "user=ac"), false);
+    check_together(&user(), &call(&none, ""), &call(&none, "user=a&user=b"), true);
+    check_together(&user(), &call(&none, ""), &call(&none, "user="), false);
+    check_together(&LimitBy::Total, &call(&a, "x"), &call(&b, "y"), true);
+    check_together(&LimitBy::App, &call(&a, "x"), &call(&b, "y"), true);
 }
 
 #[test]
@@ -198,17 +198,17 @@ fn calls_count_for_their_network_and_path() {
     let fields = Fields::default();
     let from =
         |address: &str| Call { client: address.parse().expect("an address"), ..call(&fields, "") };
-    check_together(LimitBy::Ip, &from("192.0.2.1"), &from("::ffff:192.0.2.1"), true);
-    check_together(LimitBy::Ip, &from("192.0.2.1"), &from("192.0.2.2"), false);
-    check_together(LimitBy::Ip, &from("2001:db8::1"), &from("2001:db8::2"), true);
-    check_together(LimitBy::Ip, &from("2001:db8::1"), &from("2001:db8:0:1::1"), false);
+    check_together(&LimitBy::Ip, &from("192.0.2.1"), &from("::ffff:192.0.2.1"), true);
+    check_together(&LimitBy::Ip, &from("192.0.2.1"), &from("192.0.2.2"), false);
+    check_together(&LimitBy::Ip, &from("2001:db8::1"), &from("2001:db8::2"), true);
+    check_together(&LimitBy::Ip, &from("2001:db8::1"), &from("2001:db8:0:1::1"), false);
     let (mut seven, mut eight) = (crate::ParamSpans::default(), crate::ParamSpans::default());
     assert!(seven.push(8, 9) && eight.push(1, 7));
     let names: [Box<str>; 1] = ["id".into()];
     let with = |params| Call { param_names: &names, params, ..call(&fields, "") };
-    check_together(LimitBy::Path("id".to_owned()), &with(&seven), &with(&seven), true);
-    check_together(LimitBy::Path("id".to_owned()), &with(&seven), &with(&eight), false);
-    check_together(LimitBy::Path("no".to_owned()), &with(&seven), &with(&eight), true);
+    check_together(&LimitBy::Path("id".to_owned()), &with(&seven), &with(&seven), true);
+    check_together(&LimitBy::Path("id".to_owned()), &with(&seven), &with(&eight), false);
+    check_together(&LimitBy::Path("no".to_owned()), &with(&seven), &with(&eight), true);
 }
 
 #[test]
