@@ -163,7 +163,10 @@ impl<'l> Walk<'l, '_> {
             Is::Names(child) => return self.names(child, part, name, value),
             Is::List(child) => return self.list(child, part, name, value),
             Is::SchemaOrFlag => {
-                return if value.is_boolean() { () } else { self.part(Part::Schema, value) };
+                if !value.is_boolean() {
+                    self.part(Part::Schema, value);
+                }
+                return;
             }
             Is::TextListNames => return self.text_lists(part, value),
             Is::Word(words) => {

@@ -89,8 +89,8 @@ pub struct Contract {
 /// Operations with one method whose templates match exactly the same paths.
 ///
 /// The router matches the method and the template, then takes the first candidate whose
-/// [`Operation::dispatch`] holds for the call. Candidates come most specific first; only the last may
-/// have no conditions.
+/// [`Operation::dispatch`] holds for the call. Candidates come most specific first. The first of each
+/// kind that has no conditions takes what is left; those that come after it are [`Operation::same_as`] it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Upper-case method.

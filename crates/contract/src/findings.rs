@@ -9,6 +9,9 @@ use std::collections::HashMap;
 use crate::contract::Node;
 use crate::diagnostic::Severity;
 
+/// Longest message, in characters.
+const SENTENCE_CHARACTERS: usize = 500;
+
 /// A finding whose line is not known yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
@@ -28,13 +31,20 @@ pub(crate) struct Finding {
 pub(crate) struct Findings {
     list: Vec<Finding>,
     subjects: HashMap<(&'static str, String), usize>,
+    of_code: HashMap<&'static str, usize>,
     most: usize,
     left_out: usize,
 }
 
 impl Findings {
     pub(crate) fn new(most: usize) -> Findings {
-        Findings { list: Vec::new(), subjects: HashMap::new(), most, left_out: 0 }
+        Findings {
+            list: Vec::new(),
+            subjects: HashMap::new(),
+            of_code: HashMap::new(),
+            most,
+            left_out: 0,
+        }
     }
 
     /// A warning about one node.
@@ -72,7 +82,7 @@ impl Findings {
             }
             return;
         }
-        if self.list.len() >= self.most {
+        if self.is_full(code) {
             self.left_out += 1;
             return;
         }
@@ -83,15 +93,34 @@ impl Findings {
 
     /// Any finding; errors are always kept.
     pub(crate) fn push(&mut self, finding: Finding) {
-        if self.list.len() >= self.most && finding.severity == Severity::Warning {
+        let finding =
+            Finding { message: shortened(finding.message), fix: shortened(finding.fix), ..finding };
+        if finding.severity == Severity::Warning && self.is_full(finding.code) {
             self.left_out += 1;
         } else {
+            *self.of_code.entry(finding.code).or_default() += 1;
             self.list.push(finding);
         }
+    }
+
+    /// No more findings of that code are kept. One habit must not hide all else, so each code has a tenth
+    /// of the room; what explains that an operation is lost is always kept.
+    fn is_full(&self, code: &'static str) -> bool {
+        let of_code = self.of_code.get(code).copied().unwrap_or(0);
+        !code.ends_with("unroutable")
+            && (self.list.len() >= self.most || of_code >= self.most.div_ceil(10))
     }
 
     /// The findings, and how many more there were.
     pub(crate) fn take(self) -> (Vec<Finding>, usize) {
         (self.list, self.left_out)
+    }
+}
+
+/// A sentence that quotes the document may become very long.
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(SENTENCE_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }

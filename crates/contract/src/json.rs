@@ -191,5 +191,72 @@ pub(crate) fn insert(
     }
 }
 
+/// The text with comments and trailing commas blanked out, so that all offsets stay; `None` if there are none.
+pub(crate) fn without_comments(text: &str) -> Option<String> {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut changed = false;
+    let mut comma = None;
+    let mut at = 0;
+    while at < bytes.len() {
+        match (bytes[at], bytes.get(at + 1)) {
+            (b'"', _) => {
+                comma = None;
+                at = string_end(&bytes, at);
+                continue;
+            }
+            (b'/', Some(b'/' | b'*')) => {
+                let end = comment_end(&bytes, at);
+                blank(&mut bytes[at..end]);
+                changed = true;
+                at = end;
+                continue;
+            }
+            (b',', _) => comma = Some(at),
+            (b'}' | b']', _) => {
+                if let Some(comma) = comma.take() {
+                    bytes[comma] = b' ';
+                    changed = true;
+                }
+            }
+            (b' ' | b'\t' | b'\r' | b'\n', _) => {}
+            _ => comma = None,
+        }
+        at += 1;
+    }
+    if changed { String::from_utf8(bytes).ok() } else { None }
+}
+
+/// The offset after the comment that begins at `at`.
+fn comment_end(bytes: &[u8], at: usize) -> usize {
+    let rest = &bytes[at + 2..];
+    let length = if bytes[at + 1] == b'/' {
+        memchr::memchr(b'\n', rest).unwrap_or(rest.len())
+    } else {
+        memchr::memmem::find(rest, b"*/").map_or(rest.len(), |end| end + 2)
+    };
+    at + 2 + length
+}
+
+fn blank(bytes: &mut [u8]) {
+    for byte in bytes {
+        if *byte != b'\n' {
+            *byte = b' ';
+        }
+    }
+}
+
+/// The offset after the string that begins at `at`.
+pub(crate) fn string_end(bytes: &[u8], at: usize) -> usize {
+    let mut at = at + 1;
+    while let Some(next) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {
+        at += next;
+        if bytes[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    bytes.len()
+}
+
 #[cfg(test)]
 mod tests;

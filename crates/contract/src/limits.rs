@@ -20,7 +20,8 @@ pub struct Limits {
     pub alias_nodes: usize,
     /// Operations in a contract; those beyond are left out.
     pub operations: usize,
-    /// Findings kept per reading; those beyond are counted only.
+    /// Findings kept per reading, and a tenth of that of one code; those beyond are counted only. Those
+    /// that explain why an operation is not routable are always kept.
     pub diagnostics: usize,
     /// References followed one after the other from one node.
     pub reference_steps: usize,

@@ -31,7 +31,7 @@ const REPEATED_KEYS: usize = 50;
 pub(crate) struct Sources<'b> {
     pub(crate) library: Library,
     pub(crate) texts: Vec<Cow<'b, str>>,
-    budget: Budget,
+    pub(crate) budget: Budget,
     bytes_left: usize,
 }
 
@@ -86,6 +86,26 @@ struct Read<'b> {
     repeated_keys: usize,
 }
 
+/// A value, and what it was read from.
+struct Parsed {
+    value: Value,
+    format: Format,
+    repeated_keys: usize,
+    /// The text that was read, if it was not the one given.
+    plain: Option<String>,
+}
+
+impl Parsed {
+    fn json(parsed: json::Parsed, plain: Option<String>) -> Parsed {
+        Parsed {
+            value: parsed.value,
+            format: Format::Json,
+            repeated_keys: parsed.repeated_keys,
+            plain,
+        }
+    }
+}
+
 /// Something odd about the text itself.
 struct Note {
     code: &'static str,
@@ -120,16 +140,24 @@ impl<'b> Sources<'b> {
                 fix: "save the file as UTF-8",
             });
         }
-        let (value, format, repeated_keys) = self.parse_text(&decoded.text, limits, &mut notes)?;
-        Ok(Read { text: decoded.text, value, format, notes, repeated_keys })
+        let parsed = self.parse_text(&decoded.text, limits, &mut notes)?;
+        let text = parsed.plain.map_or(decoded.text, Cow::Owned);
+        Ok(Read {
+            text,
+            value: parsed.value,
+            format: parsed.format,
+            notes,
+            repeated_keys: parsed.repeated_keys,
+        })
     }
 
+    /// Also gives the text that was really read, where that is another one.
     fn parse_text(
         &mut self,
         text: &str,
         limits: &Limits,
         notes: &mut Vec<Note>,
-    ) -> Result<(Value, Format, usize), Unreadable> {
+    ) -> Result<Parsed, Unreadable> {
         let first = text.trim_start().as_bytes().first().copied();
         if first == Some(b'<') {
             return Err(markup(text));
@@ -139,18 +167,31 @@ impl<'b> Sources<'b> {
         }
         let before = self.budget.clone();
         let fault = match json::parse(text, &mut self.budget) {
-            Ok(parsed) => return Ok((parsed.value, Format::Json, parsed.repeated_keys)),
+            Ok(parsed) => return Ok(Parsed::json(parsed, None)),
             Err(fault) => fault,
         };
         let place = (line_number(fault.line), line_number(fault.column));
         if let Some(spent) = fault.spent {
             return Err(spent_fault(spent, place, limits));
         }
-        // JSON with comments or trailing commas is YAML more often than not.
+        if let Some(plain) = json::without_comments(text) {
+            self.budget = before.clone();
+            if let Ok(parsed) = json::parse(&plain, &mut self.budget) {
+                notes.push(Note {
+                    code: "not-strict-json",
+                    place,
+                    message: "comments and trailing commas are not JSON; they were left out"
+                        .to_owned(),
+                    fix: "take them out, or write the document as YAML",
+                });
+                return Ok(Parsed::json(parsed, Some(plain)));
+            }
+        }
+        // What is nearly JSON is YAML more often than not.
         if text.len() <= RETRY_BYTES {
             self.budget = before;
             if let Ok(read) = self.parse_yaml(text, limits, notes)
-                && read.0.is_object()
+                && read.value.is_object()
             {
                 notes.push(Note {
                     code: "not-strict-json",
@@ -177,7 +218,7 @@ impl<'b> Sources<'b> {
         text: &str,
         limits: &Limits,
         notes: &mut Vec<Note>,
-    ) -> Result<(Value, Format, usize), Unreadable> {
+    ) -> Result<Parsed, Unreadable> {
         let parsed = yaml::parse(text, &mut self.budget, limits.alias_nodes).map_err(|fault| {
             let place = (line_number(fault.line), line_number(fault.column));
             match fault.spent {
@@ -199,6 +240,16 @@ impl<'b> Sources<'b> {
                 fix: "define the anchor before it is used",
             });
         }
+        if let Some((line, column)) = parsed.indentation {
+            notes.push(Note {
+                code: "indentation",
+                place: (line_number(line), line_number(column)),
+                message:
+                    "what stands here is indented less than YAML asks for; some readers refuse it"
+                        .to_owned(),
+                fix: "indent it, closing brackets included, deeper than the key it belongs to",
+            });
+        }
         if parsed.more_documents {
             notes.push(Note {
                 code: "more-documents",
@@ -208,7 +259,12 @@ impl<'b> Sources<'b> {
                 fix: "put each document into a file of its own",
             });
         }
-        Ok((parsed.value, Format::Yaml, parsed.repeated_keys))
+        Ok(Parsed {
+            value: parsed.value,
+            format: Format::Yaml,
+            repeated_keys: parsed.repeated_keys,
+            plain: None,
+        })
     }
 
     /// Takes a parsed text in and reports what was odd about it.

@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use granit_parser::{Event, Parser};
 
 use crate::document::Format;
+use crate::json::string_end;
 use crate::pointer;
 use crate::yaml;
 
@@ -154,19 +155,6 @@ fn scan_json(text: &str, sink: &mut impl Sink) {
             }
         }
     }
-}
-
-/// The offset after the string that begins at `at`.
-fn string_end(bytes: &[u8], at: usize) -> usize {
-    let mut at = at + 1;
-    while let Some(next) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {
-        at += next;
-        if bytes[at] == b'"' {
-            return at + 1;
-        }
-        at += 2;
-    }
-    bytes.len()
 }
 
 /// The offset after the object or array that begins at `at`.

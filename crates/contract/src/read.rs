@@ -9,9 +9,6 @@ use crate::load::{self, Sources};
 use crate::loader::Loader;
 use crate::{check, place, reader, version};
 
-/// Longest message, in characters.
-const SENTENCE_CHARACTERS: usize = 500;
-
 /// Reads a document that stands directly in the loader's root. `name` is used in messages; its last
 /// part is the document's own name below the root.
 #[must_use]
@@ -51,7 +48,7 @@ pub fn read_within(
     };
     load::referenced(&mut sources, loader, limits, &mut findings);
     check::check(&sources.library, version.version, &mut findings);
-    let mut contract = reader::read(name, &sources.library, version, limits, &mut findings);
+    let mut contract = reader::read(name, &sources, version, limits, &mut findings);
     let diagnostics = placed(&sources, &mut contract, findings, limits);
     Outcome { contract: Some(contract), diagnostics }
 }
@@ -132,8 +129,6 @@ fn diagnostic(file: &str, finding: Finding, found: place::Place) -> Diagnostic {
     } else {
         finding.message
     };
-    let message = shortened(message);
-    let fix = shortened(finding.fix);
     Diagnostic {
         severity: finding.severity,
         code: finding.code,
@@ -142,14 +137,6 @@ fn diagnostic(file: &str, finding: Finding, found: place::Place) -> Diagnostic {
         column,
         pointer: finding.node.pointer,
         message,
-        fix,
-    }
-}
-
-/// A sentence that quotes the document may become very long.
-fn shortened(text: String) -> String {
-    match text.char_indices().nth(SENTENCE_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        fix: finding.fix,
     }
 }

@@ -3,12 +3,15 @@
 //! Nothing here fails. What is not as it should be is reported by `check` (form) or here (meaning), and
 //! left out or repaired so that everything else still stands.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
 use crate::contract::{Contract, Node, Operation, SpecVersion, Tag};
 use crate::findings::Findings;
 use crate::library::Library;
 use crate::limits::Limits;
+use crate::load::Sources;
 use crate::pointer;
 use crate::reference;
 use crate::version::Version;
@@ -78,10 +81,14 @@ impl<'l> At<'l> {
     }
 }
 
+/// Longest text that is copied out of a document, in bytes. What is longer is cut: references let one
+/// text be copied many times. The whole stands in the document.
+const TEXT_BYTES: usize = 64 * 1024;
+
 /// A text, or a scalar that should have been one.
 fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => Some(text[..text.floor_char_boundary(TEXT_BYTES)].to_owned()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         _ => None,
@@ -93,12 +100,19 @@ fn words(value: Option<&Value>) -> Option<String> {
     value.and_then(text).filter(|text| !text.trim().is_empty())
 }
 
+/// Patterns of path parameters that are compiled for one contract; compiling is slow.
+const PATTERNS: usize = 2_000;
+
 /// What the parts of the reader share.
 pub(crate) struct Reader<'l, 'f> {
     library: &'l Library,
     version: SpecVersion,
     limits: &'l Limits,
     findings: &'f mut Findings,
+    /// Memory left for what is copied out of the documents, in bytes.
+    bytes_left: usize,
+    /// Patterns of path parameters that may still be compiled.
+    patterns_left: Cell<usize>,
 }
 
 impl<'l> Reader<'l, '_> {
@@ -116,18 +130,26 @@ impl<'l> Reader<'l, '_> {
 /// Reads the contract.
 pub(crate) fn read(
     file: &str,
-    library: &Library,
+    sources: &Sources<'_>,
     version: Version,
     limits: &Limits,
     findings: &mut Findings,
 ) -> Contract {
+    let library = &sources.library;
     let root = At::root(library);
     if let Some(oddity) = version.oddity {
         let node =
             if oddity.member.is_empty() { root.node.clone() } else { root.node_of(oddity.member) };
         findings.warn(oddity.code, node, oddity.message, oddity.fix);
     }
-    let mut reader = Reader { library, version: version.version, limits, findings };
+    let mut reader = Reader {
+        library,
+        version: version.version,
+        limits,
+        findings,
+        bytes_left: sources.budget.left_bytes,
+        patterns_left: Cell::new(PATTERNS),
+    };
     let info = root.child("info");
     let security_schemes = reader.security_schemes(&root);
     let security = reader.requirements(&root);
@@ -148,7 +170,9 @@ pub(crate) fn read(
         version_written: version.written,
         title: of_info("title").unwrap_or_default(),
         info_version: of_info("version").unwrap_or_default(),
-        description: info.as_ref().and_then(|info| words(info.value.get("description"))),
+        description: info
+            .as_ref()
+            .and_then(|info| info.value.get("description")?.as_str().map(str::to_owned)),
         servers,
         operations,
         routes,

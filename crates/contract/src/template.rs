@@ -228,10 +228,12 @@ impl<'a> Braced<'a> {
             Some((name, constraint)) => (name.trim_end(), Some(constraint)),
             None => (inner, None),
         };
-        let bare = name.trim_start_matches(['+', '*']).trim_end_matches(['+', '*']);
-        let tail = bare.len() != name.len()
-            || constraint.is_some_and(|text| text == "**" || text == ".*" || text == ".+");
-        Braced { name: bare.strip_suffix('?').unwrap_or(bare), tail, constraint }
+        let is_mark = |mark: char| mark == '+' || mark == '*';
+        let is_edge = |mark: char| is_mark(mark) || mark == '?' || mark.is_whitespace();
+        let tail = name.starts_with(is_mark)
+            || name.ends_with(is_mark)
+            || matches!(constraint, Some("**" | ".*" | ".+"));
+        Braced { name: name.trim_matches(is_edge), tail, constraint }
     }
 }
 
@@ -286,6 +288,9 @@ fn parse_segment(path: &str, start: usize, end: usize) -> Result<Segment, Templa
             let braced = Braced::read(&rest[1..close]);
             if braced.name.is_empty() {
                 return Err(TemplateFault::NoName(start + at));
+            }
+            if braced.name.contains(['{', '}']) {
+                return Err(TemplateFault::Unclosed(start + at));
             }
             if braced.tail {
                 segment.tail_at = Some(start + at);

@@ -13,6 +13,9 @@ pub(crate) enum Step<'v> {
     Index(usize),
 }
 
+/// Longest pointer that is spelt out, in bytes; what lies deeper is named by its ancestor.
+const POINTER_BYTES: usize = 16 * 1024;
+
 /// Where one is in a document. The pointer is spelt out only when it is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Way<'v> {
@@ -39,6 +42,7 @@ impl<'v> Way<'v> {
         let mut text = self.start.clone();
         for step in &self.steps {
             match step {
+                Step::Key(key) if text.len() + key.len() > POINTER_BYTES => break,
                 Step::Key(key) => pointer::push(&mut text, key),
                 Step::Index(index) => pointer::push(&mut text, &index.to_string()),
             }

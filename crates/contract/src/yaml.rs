@@ -23,6 +23,8 @@ pub(crate) struct Parsed {
     pub(crate) unknown_aliases: Vec<usize>,
     /// There is a second document in the file, which is not read.
     pub(crate) more_documents: bool,
+    /// Line and column where the indentation is not what YAML asks for, though the meaning is clear.
+    pub(crate) indentation: Option<(usize, usize)>,
 }
 
 /// Why a text is not YAML within the budget.
@@ -46,9 +48,30 @@ pub(crate) fn options(depth: usize) -> Options {
     }
 }
 
-/// Reads the first document of the text.
+/// Reads the first document of the text: by the letter of YAML, else as leniently as common readers do.
 pub(crate) fn parse(
     text: &str,
+    budget: &mut Budget,
+    alias_nodes: usize,
+) -> Result<Parsed, YamlFault> {
+    let before = budget.clone();
+    let mut strict = options(budget.depth);
+    strict.strict_indentation = true;
+    match parse_by(text, strict, budget, alias_nodes) {
+        Err(fault) if fault.spent.is_none() => {
+            *budget = before;
+            let lenient = options(budget.depth);
+            let mut parsed = parse_by(text, lenient, budget, alias_nodes)?;
+            parsed.indentation = Some((fault.line, fault.column));
+            Ok(parsed)
+        }
+        other => other,
+    }
+}
+
+fn parse_by(
+    text: &str,
+    options: Options,
     budget: &mut Budget,
     alias_nodes: usize,
 ) -> Result<Parsed, YamlFault> {
@@ -62,7 +85,7 @@ pub(crate) fn parse(
         unknown_aliases: Vec::new(),
     };
     let mut more_documents = false;
-    for next in Parser::new_from_str_with_options(text, options(builder.budget.depth)) {
+    for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = match next {
             Ok(next) => next,
             // What follows the first document cannot spoil it.
@@ -98,6 +121,7 @@ pub(crate) fn parse(
         repeated_keys: builder.repeated_keys,
         unknown_aliases: builder.unknown_aliases,
         more_documents,
+        indentation: None,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use regex_syntax::ast::ErrorKind;
 use serde_json::{Map, Value};
 
 use super::Walk;
@@ -126,23 +127,18 @@ fn check_pattern(walk: &mut Walk<'_, '_>, pattern: &str) {
     if pattern.len() > PATTERN_BYTES {
         return;
     }
-    let Err(fault) = regex_syntax::ParserBuilder::new().nest_limit(100).build().parse(pattern)
+    let Err(fault) =
+        regex_syntax::ast::parse::ParserBuilder::new().nest_limit(100).build().parse(pattern)
     else {
         return;
     };
-    let is_certain = match &fault {
-        regex_syntax::Error::Parse(fault) => {
-            use regex_syntax::ast::ErrorKind;
-            matches!(
-                fault.kind(),
-                ErrorKind::ClassUnclosed
-                    | ErrorKind::GroupUnclosed
-                    | ErrorKind::GroupUnopened
-                    | ErrorKind::RepetitionMissing
-            )
-        }
-        _ => false,
-    };
+    let is_certain = matches!(
+        fault.kind(),
+        ErrorKind::ClassUnclosed
+            | ErrorKind::GroupUnclosed
+            | ErrorKind::GroupUnopened
+            | ErrorKind::RepetitionMissing
+    );
     // In a class or after a backslash ECMA-262 reads brackets as themselves where our engine does not.
     if is_certain && !pattern.contains("[[") && !pattern.contains("(?") {
         walk.say("pattern", "", || {

@@ -46,3 +46,18 @@ fn faults_say_where() {
     assert_eq!((fault.line, fault.column, fault.spent), (3, 1, None));
     assert_eq!(fault.message, "trailing comma");
 }
+
+#[test]
+fn comments_and_trailing_commas_are_blanked_out() {
+    let check = |text: &str, expected: Option<&str>| {
+        assert_eq!(without_comments(text).as_deref(), expected, "{text}")
+    };
+    check("{\"a\": 1}", None);
+    check("{\"a\": 1, // x\n}", Some("{\"a\": 1      \n}"));
+    check("[1, /* é, */ ]", Some("[1            ]"));
+    check("{\"//\": \"/*,}\"}", None);
+    check("[1,,]", Some("[1, ]"));
+    check("/*", Some("  "));
+    check("\"", None);
+    check("/", None);
+}

@@ -1,8 +1,9 @@
 //! Names: every operation gets an id that is unique and stays the same, and a name that is safe.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::operation::{Draft, member_of};
+use crate::contract::Node;
 use crate::findings::Findings;
 use crate::template::Piece;
 
@@ -11,69 +12,61 @@ const NAME_BYTES: usize = 100;
 
 /// Gives all operations their ids and names. Written ids come first, so that made ones give way.
 pub(super) fn give(drafts: &mut [Draft<'_>], findings: &mut Findings) {
-    let mut ids = HashSet::new();
+    let mut ids = Names::default();
     for draft in drafts.iter_mut().filter(|draft| draft.operation.id_written) {
-        let written = draft.operation.id.clone();
-        if !ids.insert(written.clone()) {
-            let id = free(&written, &ids);
+        let id = ids.take(&draft.operation.id);
+        if id != draft.operation.id {
             findings.warn(
                 "operation-id-repeated",
                 member_of(&draft.operation, "operationId"),
-                format!("the operationId `{written}` is used before; this one was named `{id}`"),
+                format!(
+                    "the operationId `{}` is used before; this one was named `{id}`",
+                    draft.operation.id
+                ),
                 "give every operation an id of its own",
             );
-            ids.insert(id.clone());
             draft.operation.id = id;
         }
     }
-    let mut missing = 0;
     for draft in drafts.iter_mut().filter(|draft| !draft.operation.id_written) {
-        let made = made(draft);
-        let id = if ids.contains(&made) { free(&made, &ids) } else { made };
-        if missing == 0 {
-            findings.warn_once("operation-id-missing", "", || member_of(&draft.operation, ""), || {
-                (
-                    format!("the operation has no operationId; it was named `{id}` after its method and path"),
-                    "give it an `operationId`, so that its name does not change with its path".to_owned(),
-                )
-            });
-        } else {
-            findings.warn_once(
-                "operation-id-missing",
-                "",
-                || member_of(&draft.operation, ""),
-                Default::default,
-            );
-        }
-        missing += 1;
-        ids.insert(id.clone());
+        let id = ids.take(&made(draft));
+        let operation = &draft.operation;
+        let node = || Node { document: operation.document, pointer: operation.pointer.clone() };
+        findings.warn_once("operation-id-missing", "", node, || {
+            (
+                format!("the operation has no operationId; it was named `{id}` after its method and path"),
+                "give it an `operationId`, so that its name does not change with its path".to_owned(),
+            )
+        });
         draft.operation.id = id;
     }
-    let mut names = HashSet::new();
+    let mut names = Names::default();
     for draft in drafts {
-        let safe = safe(&draft.operation.id);
-        let name = if names.contains(&safe) { free(&safe, &names) } else { safe };
-        names.insert(name.clone());
-        draft.operation.name = name;
+        draft.operation.name = names.take(&safe(&draft.operation.id));
     }
 }
 
-/// The first of `base_2`, `base_3`, … that is not taken.
-fn free(base: &str, taken: &HashSet<String>) -> String {
-    // Starting from the number of names taken keeps a thousand repetitions from being a million steps.
-    let first = format!("{base}_2");
-    if !taken.contains(&first) {
-        return first;
-    }
-    let mut number = 3usize;
-    let mut step = 1usize;
-    loop {
-        let candidate = format!("{base}_{number}");
-        if !taken.contains(&candidate) {
-            return candidate;
+/// Names that are taken, and for those that were asked for again the number to try next.
+#[derive(Default)]
+struct Names {
+    taken: HashSet<String>,
+    next: HashMap<String, usize>,
+}
+
+impl Names {
+    /// Takes the name, or the first of `name_2`, `name_3`, … that is free.
+    fn take(&mut self, name: &str) -> String {
+        if self.taken.insert(name.to_owned()) {
+            return name.to_owned();
         }
-        number += step;
-        step = (step * 2).min(1 << 20);
+        let next = self.next.entry(name.to_owned()).or_insert(2);
+        loop {
+            let candidate = format!("{name}_{next}");
+            *next += 1;
+            if self.taken.insert(candidate.clone()) {
+                return candidate;
+            }
+        }
     }
 }
 
@@ -159,11 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn free_names_are_found_quickly() {
-        let mut taken: HashSet<String> = HashSet::from(["a".to_owned()]);
-        for _ in 0..5_000 {
-            let name = free("a", &taken);
-            assert!(taken.insert(name));
-        }
+    fn names_that_are_taken_get_numbers() {
+        let mut names = Names::default();
+        let mut check = |name: &str, expected: &str| assert_eq!(names.take(name), expected);
+        check("a_2", "a_2");
+        check("a", "a");
+        check("a", "a_3");
+        check("a", "a_4");
+        check("a_2", "a_2_2");
     }
 }

@@ -13,6 +13,13 @@ use crate::dispatch::Dispatch;
 use crate::pointer;
 use crate::template::PathTemplate;
 
+/// Longest media type or header name that is kept, in bytes.
+const NAME_BYTES: usize = 256;
+/// Media types of one body that are kept.
+const MOST_CONTENTS: usize = 100;
+/// Headers of one response that are kept.
+const MOST_HEADERS: usize = 200;
+
 /// An operation that is not finished: its name and its rivals are not known yet.
 pub(super) struct Draft<'l> {
     pub(super) operation: Operation,
@@ -32,7 +39,22 @@ impl<'l> Reader<'l, '_> {
         root: &At<'l>,
         security: Option<&Vec<SecurityRequirement>>,
     ) -> Vec<Draft<'l>> {
-        found.into_iter().map(|operation| self.operation(operation, root, security)).collect()
+        let mut drafts = Vec::with_capacity(found.len());
+        for operation in found {
+            let draft = self.operation(operation, root, security);
+            let Some(left) = self.bytes_left.checked_sub(weight_bytes(&draft.operation)) else {
+                self.findings.warn(
+                    "too-large",
+                    draft.at.node.clone(),
+                    "the operations take more memory than they may from here on; the rest was left out",
+                    "split the document, or raise the limit if it is trusted",
+                );
+                break;
+            };
+            self.bytes_left = left;
+            drafts.push(draft);
+        }
+        drafts
     }
 
     fn operation(
@@ -141,7 +163,10 @@ impl<'l> Reader<'l, '_> {
         let members: Vec<(&str, At<'l>)> = content.members().collect();
         members
             .into_iter()
-            .filter(|(media_type, _)| !media_type.starts_with("x-"))
+            .filter(|(media_type, _)| {
+                !media_type.starts_with("x-") && media_type.len() <= NAME_BYTES
+            })
+            .take(MOST_CONTENTS)
             .filter_map(|(media_type, media)| {
                 let media = self.follow(media)?;
                 Some(Content {
@@ -263,6 +288,8 @@ impl<'l> Reader<'l, '_> {
             .into_iter()
             .flatten()
             .map(|(name, _)| name.clone())
+            .filter(|name| name.len() <= NAME_BYTES)
+            .take(MOST_HEADERS)
             .collect();
         Response {
             description: response.text("description").unwrap_or_default(),
@@ -271,6 +298,55 @@ impl<'l> Reader<'l, '_> {
             declared: response.node,
         }
     }
+}
+
+/// Rough memory of an operation, in bytes: references let a small document describe very many.
+fn weight_bytes(operation: &Operation) -> usize {
+    const PART: usize = 256;
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let contents = |contents: &[Content]| {
+        contents.iter().map(|content| PART + 2 * content.media_type.len()).sum::<usize>()
+    };
+    let servers: usize = operation
+        .servers
+        .iter()
+        .map(|server| PART + 3 * server.url_written.len() + PART * server.variables.len())
+        .sum();
+    let security: usize = operation
+        .security
+        .iter()
+        .flatten()
+        .map(|requirement| {
+            PART + requirement
+                .schemes
+                .iter()
+                .map(|(name, scopes)| PART + name.len() + PART * scopes.len())
+                .sum::<usize>()
+        })
+        .sum();
+    let parameters: usize = operation
+        .parameters
+        .iter()
+        .map(|parameter| PART + parameter.name.len() + text(&parameter.description))
+        .sum();
+    let responses: usize = operation
+        .responses
+        .iter()
+        .map(|(_, response)| {
+            PART + response.description.len()
+                + contents(&response.content)
+                + 64 * response.headers.len()
+        })
+        .sum();
+    let body = operation.request_body.as_ref().map_or(0, |body| {
+        PART + text(&body.description) + contents(&body.content) + PART * body.form.len()
+    });
+    let texts = text(&operation.summary)
+        + text(&operation.description)
+        + operation.path.len() * 4
+        + operation.id.len() * 3;
+    let tags: usize = operation.tags.iter().map(|tag| 32 + tag.len()).sum();
+    1024 + texts + tags + parameters + body + responses + servers + security
 }
 
 /// `consumes` or `produces` of the operation, else of the document.

@@ -221,10 +221,9 @@ impl<'l> Reader<'l, '_> {
         }
         let names: Vec<&str> = template.parameters().collect();
         parameters.retain(|parameter| {
-            let used = parameter.location != Location::Path
-                || names.iter().any(|name| is_path(parameter, name))
-                || self.schema_of(parameter).and_then(only_value).is_some();
-            if !used {
+            let used = parameter.location != Location::Path || names.iter().any(|name| is_path(parameter, name));
+            // One that became a literal was not unused.
+            if !used && self.schema_of(parameter).and_then(only_value).is_none() {
                 let node = parameter.declared.clone().unwrap_or_else(|| at.node.clone());
                 self.findings.warn_once("path-parameter-unused", &format!("{}\0{}", key.path, parameter.name), || node, || {
                     (

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{At, Reader};
 use crate::contract::{Node, SpecVersion};
-use crate::template::{PathTemplate, TemplateFault};
+use crate::template::{MAX_PATH_BYTES, PathTemplate, TemplateFault};
 
 /// An operation before it is read: where it is, and the path item around it.
 pub(super) struct PathOperation<'l> {
@@ -49,7 +49,14 @@ impl<'l> Reader<'l, '_> {
             let Some(paths) = root.child(member) else { continue };
             let Some(paths) = self.follow(paths) else { continue };
             for (key, item) in paths.members() {
-                if !key.starts_with("x-") {
+                if key.len() > MAX_PATH_BYTES {
+                    self.findings.warn_once("path-too-long", "", || paths.node.clone(), || {
+                        (
+                            format!("a path has {} bytes, more than {MAX_PATH_BYTES}; it was left out", key.len()),
+                            "shorten the path".to_owned(),
+                        )
+                    });
+                } else if !key.starts_with("x-") {
                     self.path_item(key, item, &mut found);
                 }
                 if found.len() >= self.limits.operations {

@@ -80,7 +80,7 @@ fn tell_apart(
         add_content_types(drafts, rivals, &mut further);
     }
     let mut order: Vec<usize> = (0..rivals.len()).collect();
-    order.sort_by_key(|at| {
+    order.sort_by_cached_key(|at| {
         let rank: u32 = further[*at].iter().map(Dispatch::rank).sum();
         (std::cmp::Reverse(rank), content_types(drafts, rivals[*at]).len(), *at)
     });
@@ -160,15 +160,15 @@ fn path_tests(draft: &Draft<'_>, reader: &Reader<'_, '_>) -> Vec<(String, Option
             let declared = operation.parameters.iter().find(|parameter| {
                 parameter.location == Location::Path && Braced::read(&parameter.name).name == name
             });
-            let test = constraint(&operation.path, name)
-                .or_else(|| value_test(reader.schema_of(declared?)?));
+            let test = constraint(&operation.path, name, reader)
+                .or_else(|| value_test(reader.schema_of(declared?)?, reader));
             (name.to_owned(), test)
         })
         .collect()
 }
 
 /// The constraint in the path itself: `{id:[0-9]+}`, `{id:int}`.
-fn constraint(path: &str, name: &str) -> Option<ValueTest> {
+fn constraint(path: &str, name: &str, reader: &Reader<'_, '_>) -> Option<ValueTest> {
     let inner = path
         .split('{')
         .skip(1)
@@ -179,12 +179,12 @@ fn constraint(path: &str, name: &str) -> Option<ValueTest> {
         "guid" | "uuid" => Some(ValueTest::Uuid),
         "bool" => Some(ValueTest::Boolean),
         "float" | "double" | "decimal" => Some(ValueTest::Number),
-        pattern => full_match(pattern),
+        pattern => full_match(pattern, reader),
     }
 }
 
 /// What a schema asks of a text in a path; `None` if it takes nearly anything.
-fn value_test(schema: &Value) -> Option<ValueTest> {
+fn value_test(schema: &Value, reader: &Reader<'_, '_>) -> Option<ValueTest> {
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
         let values: Vec<String> = values.iter().filter_map(text).take(1_000).collect();
         return (!values.is_empty()).then_some(ValueTest::OneOf(values));
@@ -206,12 +206,17 @@ fn value_test(schema: &Value) -> Option<ValueTest> {
         ("boolean", _) => Some(ValueTest::Boolean),
         (_, "uuid" | "guid") => Some(ValueTest::Uuid),
         (_, "date") => Some(ValueTest::Date),
-        _ => schema.get("pattern").and_then(Value::as_str).and_then(full_match),
+        _ => schema
+            .get("pattern")
+            .and_then(Value::as_str)
+            .and_then(|pattern| full_match(pattern, reader)),
     }
 }
 
 /// The pattern as a test of the whole text; `None` if it is not one, or takes nearly anything.
-fn full_match(pattern: &str) -> Option<ValueTest> {
+fn full_match(pattern: &str, reader: &Reader<'_, '_>) -> Option<ValueTest> {
+    let left = reader.patterns_left.get().checked_sub(1)?;
+    reader.patterns_left.set(left);
     let pattern = format!("^(?:{pattern})$");
     let pattern = RegexBuilder::new(&pattern).size_limit(PATTERN_BYTES).build().ok()?;
     let takes_anything = ["x", "0", "a b~%", "Zz.9-_é"].iter().all(|probe| pattern.is_match(probe));

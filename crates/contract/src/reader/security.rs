@@ -41,7 +41,9 @@ impl<'l> Reader<'l, '_> {
     /// The `security` of a document or operation; `None` if it says nothing.
     pub(super) fn requirements(&mut self, at: &At<'l>) -> Option<Vec<SecurityRequirement>> {
         let list = at.value.get("security")?.as_array()?;
-        Some(list.iter().filter_map(requirement).collect())
+        let read: Vec<SecurityRequirement> = list.iter().filter_map(requirement).collect();
+        // An empty list opens an operation to anybody; requirements that cannot be read must not.
+        if read.is_empty() && !list.is_empty() { None } else { Some(read) }
     }
 
     /// Says so, once for each name, if a requirement names a scheme that is not there.

@@ -5,6 +5,9 @@ use serde_json::Value;
 use super::{At, Reader, text, words};
 use crate::contract::{Server, ServerVariable, SpecVersion};
 
+/// Longest address whose variables are put in, in bytes.
+const ADDRESS_BYTES: usize = 4 * 1024;
+
 impl<'l> Reader<'l, '_> {
     /// The servers of the document: `servers`, or `host`, `basePath` and `schemes` of 2.0.
     pub(super) fn root_servers(&mut self, root: &At<'l>) -> Vec<Server> {
@@ -22,7 +25,8 @@ impl<'l> Reader<'l, '_> {
         let url_written = at.text("url")?;
         let variables = variables(at);
         let mut url = url_written.clone();
-        for variable in &variables {
+        // Putting defaults into a very long address would multiply it.
+        for variable in variables.iter().filter(|_| url_written.len() <= ADDRESS_BYTES) {
             url = url.replace(&format!("{{{}}}", variable.name), &variable.default);
         }
         if url.contains('{') {
@@ -115,7 +119,7 @@ fn old_servers(root: &At<'_>) -> Vec<Server> {
 fn base_path(url: &str) -> String {
     let after_authority = match url.split_once("//") {
         Some((before, rest)) if before.is_empty() || before.ends_with(':') => {
-            rest.find('/').map_or("", |slash| &rest[slash..])
+            rest.find(['/', '?', '#']).map_or("", |end| &rest[end..])
         }
         _ => url,
     };

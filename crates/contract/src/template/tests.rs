@@ -132,6 +132,13 @@ proptest! {
     }
 
     #[test]
+    fn whatever_parses_prints_to_itself(path in "/[/{}a+*?:=. %2F#-]{0,16}") {
+        if let Ok(template) = PathTemplate::parse(&path) {
+            prop_assert_eq!(PathTemplate::parse(&template.to_string()), Ok(template));
+        }
+    }
+
+    #[test]
     fn a_filled_template_is_matched(
         path in "(/([a-z]{0,3}\\{[a-z]{1,3}\\})?[a-z]{0,3}){1,5}",
         value in "[a-z0-9.]{1,8}",

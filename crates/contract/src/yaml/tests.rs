@@ -87,3 +87,9 @@ fn faults_say_where() {
     let fault = parse("a: 1\nb: [1, 2\nc: 3\n", &mut budget(), 10).expect_err("a fault");
     assert!(fault.line >= 2, "{fault:?}");
 }
+
+#[test]
+fn loose_indentation_is_read_and_noticed() {
+    let parsed = parse("a:\n  b: {\n    c: 1\n  }\n", &mut budget(), 10).expect("good");
+    assert_eq!((parsed.value, parsed.indentation.is_some()), (json!({"a": {"b": {"c": 1}}}), true));
+}
