@@ -8,7 +8,7 @@ use std::task::Poll;
 use tokio::net::TcpStream;
 
 use crate::failure::{Failure, Fault};
-use crate::outgoing::{Http1Outgoing, Outgoing};
+use crate::outgoing::{Http1Outgoing, Http2Connection, Http2Outgoing, Outgoing};
 use crate::stream::Stream;
 use crate::telemetry::Event;
 use crate::timer::Timer;
@@ -18,9 +18,14 @@ use crate::worker::Worker;
 
 /// A connection at rest that is fit for use.
 pub(crate) fn pooled(worker: &Worker, endpoint: &Endpoint, now_ms: u64) -> Option<Outgoing> {
-    let stream = worker.pool.take(endpoint.id, now_ms)?;
+    let outgoing = if endpoint.http2 {
+        let connection = worker.pool.shared(endpoint.id)?;
+        Outgoing::Http2(Box::new(Http2Outgoing::new(connection, worker.clock)))
+    } else {
+        Outgoing::Http1(Http1Outgoing::new(worker.pool.take(endpoint.id, now_ms)?))
+    };
     worker.metrics.add(Event::PoolReused);
-    Some(Outgoing::Http1(Http1Outgoing::new(stream)))
+    Some(outgoing)
 }
 
 /// A new connection, TLS included.
@@ -32,17 +37,27 @@ pub(crate) async fn open(
 ) -> Result<Outgoing, Failure> {
     let connect_due_ms = worker.clock.now_ms() + settings.connect_timeout_ms;
     timer.set(connect_due_ms.min(call_due_ms));
-    let mut dialling = pin!(dial(endpoint));
+    let mut dialling = pin!(dial(worker, endpoint, settings));
     let dialled = poll_fn(|cx| match dialling.as_mut().poll(cx) {
         Poll::Ready(dialled) => Poll::Ready(dialled),
         Poll::Pending => timer.poll(cx).map(|()| Err(Failure::unsent(Fault::ConnectTimeout))),
     })
     .await;
     worker.metrics.add(if dialled.is_ok() { Event::PoolOpened } else { Event::PoolFailed });
-    Ok(Outgoing::Http1(Http1Outgoing::new(dialled?)))
+    dialled
 }
 
-async fn dial(endpoint: &Endpoint) -> Result<Stream, Failure> {
+async fn dial(worker: &Worker, endpoint: &Arc<Endpoint>, settings: &Settings) -> Result<Outgoing, Failure> {
+    let stream = stream(endpoint).await?;
+    if !endpoint.http2 {
+        return Ok(Outgoing::Http1(Http1Outgoing::new(stream)));
+    }
+    let connection = Http2Connection::open(stream, settings.head_bytes).await?;
+    worker.pool.share(endpoint, &connection, settings.keep_alive_ms);
+    Ok(Outgoing::Http2(Box::new(Http2Outgoing::new(connection, worker.clock))))
+}
+
+async fn stream(endpoint: &Endpoint) -> Result<Stream, Failure> {
     let tcp = TcpStream::connect(endpoint.address)
         .await
         .map_err(|_| Failure::unsent(Fault::ConnectFailed))?;

@@ -142,6 +142,18 @@ fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a [u8], Rejec
     http1::Authority::parse(text).map(|_| text).ok_or(Reject::HostInvalid)
 }
 
+/// Fields of an answer that came over HTTP/2.
+pub(crate) fn answer(headers: &HeaderMap) -> Result<Lent, Reject> {
+    let mut bytes = crate::buffer::lend_out();
+    let mut fields = Vec::with_capacity(headers.len());
+    let put = put_fields(headers, &mut bytes, &mut fields);
+    let mut lent = Lent::large();
+    lent.extend(&bytes);
+    lent.fields.append(&mut fields);
+    crate::buffer::give_back_out(bytes);
+    put.map(|()| lent)
+}
+
 /// Lines of fields as a map for HTTP/2.
 pub(crate) fn to_map(lines: &[u8]) -> HeaderMap {
     let mut map = HeaderMap::with_capacity(16);

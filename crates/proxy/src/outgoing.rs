@@ -1,11 +1,13 @@
 //! A call going out: the backend's side of an exchange, whatever protocol it speaks.
 
 mod http1;
+mod http2;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 pub(crate) use http1::Http1Outgoing;
+pub(crate) use http2::{Http2Connection, Http2Outgoing};
 use portway_http1::{Field, Framing, HeadLimits, RequestKind, ResponseHead};
 
 use crate::body::{Broken, Part};
@@ -16,6 +18,7 @@ use crate::worker::Worker;
 /// One call going out.
 pub(crate) enum Outgoing {
     Http1(Http1Outgoing),
+    Http2(Box<Http2Outgoing>),
 }
 
 impl Outgoing {
@@ -23,6 +26,7 @@ impl Outgoing {
     pub(crate) fn head(&mut self) -> &mut Vec<u8> {
         match self {
             Self::Http1(http1) => http1.head(),
+            Self::Http2(http2) => http2.head(),
         }
     }
 
@@ -30,6 +34,7 @@ impl Outgoing {
     pub(crate) fn begin(&mut self, framing: Framing) {
         match self {
             Self::Http1(http1) => http1.begin(framing == Framing::Chunked),
+            Self::Http2(http2) => http2.begin(framing),
         }
     }
 
@@ -37,6 +42,7 @@ impl Outgoing {
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, ()>> {
         match self {
             Self::Http1(http1) => http1.poll_send(cx, data),
+            Self::Http2(http2) => http2.poll_send(cx, data),
         }
     }
 
@@ -44,6 +50,7 @@ impl Outgoing {
     pub(crate) fn finish(&mut self, end: impl FnOnce(&mut Vec<u8>)) {
         match self {
             Self::Http1(http1) => http1.finish(end),
+            Self::Http2(http2) => http2.finish(end),
         }
     }
 
@@ -51,6 +58,7 @@ impl Outgoing {
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
         match self {
             Self::Http1(http1) => http1.poll_flush(cx),
+            Self::Http2(http2) => http2.poll_flush(cx),
         }
     }
 
@@ -64,6 +72,7 @@ impl Outgoing {
     ) -> Poll<Result<ResponseHead, Failure>> {
         match self {
             Self::Http1(http1) => http1.poll_head(cx, kind, limits),
+            Self::Http2(http2) => http2.poll_head(cx),
         }
     }
 
@@ -71,6 +80,7 @@ impl Outgoing {
     pub(crate) fn answer(&mut self) -> (&[u8], &[Field]) {
         match self {
             Self::Http1(http1) => http1.answer(),
+            Self::Http2(http2) => http2.answer(),
         }
     }
 
@@ -78,6 +88,7 @@ impl Outgoing {
     pub(crate) fn consume_head(&mut self, head: &ResponseHead) {
         match self {
             Self::Http1(http1) => http1.consume_head(head),
+            Self::Http2(http2) => http2.consume_head(),
         }
     }
 
@@ -85,6 +96,7 @@ impl Outgoing {
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
         match self {
             Self::Http1(http1) => http1.poll_body(cx),
+            Self::Http2(http2) => http2.poll_body(cx),
         }
     }
 
@@ -92,6 +104,7 @@ impl Outgoing {
     pub(crate) fn body(&self) -> &[u8] {
         match self {
             Self::Http1(http1) => http1.body(),
+            Self::Http2(http2) => http2.body(),
         }
     }
 
@@ -99,20 +112,24 @@ impl Outgoing {
     pub(crate) fn consume(&mut self, count: usize) {
         match self {
             Self::Http1(http1) => http1.consume(count),
+            Self::Http2(http2) => http2.consume(count),
         }
     }
 
     /// The trailers that came behind the body.
     pub(crate) fn trailers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        match self {
-            Self::Http1(http1) => http1.trailers(),
-        }
+        let (http1, http2) = match self {
+            Self::Http1(http1) => (Some(http1.trailers()), None),
+            Self::Http2(http2) => (None, Some(http2.trailers())),
+        };
+        http1.into_iter().flatten().chain(http2.into_iter().flatten())
     }
 
     /// Whether another protocol can be asked for.
     pub(crate) fn can_upgrade(&self) -> bool {
         match self {
             Self::Http1(_) => true,
+            Self::Http2(_) => false,
         }
     }
 
@@ -120,6 +137,7 @@ impl Outgoing {
     pub(crate) fn as_http1(&mut self) -> Option<&mut Http1Outgoing> {
         match self {
             Self::Http1(http1) => Some(http1),
+            Self::Http2(_) => None,
         }
     }
 
@@ -128,6 +146,8 @@ impl Outgoing {
     pub(crate) fn release(self, worker: &Worker, endpoint: &Arc<Endpoint>, until_ms: u64) {
         match self {
             Self::Http1(http1) => http1.release(worker, endpoint, until_ms),
+            // The connection is in the pool as long as it lives.
+            Self::Http2(_) => {}
         }
     }
 }

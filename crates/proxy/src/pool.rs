@@ -5,8 +5,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::outgoing::Http2Connection;
 use crate::stream::Stream;
 use crate::upstream::{Endpoint, EndpointId};
 
@@ -19,11 +21,24 @@ pub(crate) struct Pool(RefCell<HashMap<EndpointId, Shelf>>);
 struct Shelf {
     endpoint: Arc<Endpoint>,
     idle: Vec<Idle>,
+    /// Connections that many calls share, busy or not.
+    shared: Vec<Shared>,
+}
+
+struct Shared {
+    connection: Rc<Http2Connection>,
+    keep_alive_ms: u64,
 }
 
 struct Idle {
     stream: Stream,
     until_ms: u64,
+}
+
+impl Shelf {
+    fn new(endpoint: &Arc<Endpoint>) -> Self {
+        Self { endpoint: Arc::clone(endpoint), idle: Vec::new(), shared: Vec::new() }
+    }
 }
 
 impl Pool {
@@ -45,12 +60,29 @@ impl Pool {
             return;
         }
         let mut shelves = self.0.borrow_mut();
-        let shelf = shelves
-            .entry(endpoint.id)
-            .or_insert_with(|| Shelf { endpoint: Arc::clone(endpoint), idle: Vec::new() });
+        let shelf = shelves.entry(endpoint.id).or_insert_with(|| Shelf::new(endpoint));
         if shelf.idle.len() < KEPT_MAX {
             shelf.idle.push(Idle { stream, until_ms });
         }
+    }
+
+    /// A shared connection that takes one more call.
+    pub(crate) fn shared(&self, id: EndpointId) -> Option<Rc<Http2Connection>> {
+        let shelves = self.0.borrow();
+        let mut shared = shelves.get(&id)?.shared.iter();
+        shared.find(|shared| shared.connection.has_room()).map(|shared| Rc::clone(&shared.connection))
+    }
+
+    /// Keeps a connection to be shared until it has been idle for `keep_alive_ms`.
+    pub(crate) fn share(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        connection: &Rc<Http2Connection>,
+        keep_alive_ms: u64,
+    ) {
+        let mut shelves = self.0.borrow_mut();
+        let shelf = shelves.entry(endpoint.id).or_insert_with(|| Shelf::new(endpoint));
+        shelf.shared.push(Shared { connection: Rc::clone(connection), keep_alive_ms });
     }
 
     /// Closes what is too old, was closed by its peer, or belongs to an endpoint that is gone.
@@ -58,7 +90,13 @@ impl Pool {
         self.0.borrow_mut().retain(|_, shelf| {
             let current = shelf.endpoint.is_current();
             shelf.idle.retain_mut(|idle| current && idle.until_ms > now_ms && idle.stream.is_quiet());
-            current && !shelf.idle.is_empty()
+            shelf.shared.retain(|shared| {
+                let connection = &shared.connection;
+                let old = connection.is_idle()
+                    && now_ms > connection.idle_since_ms.get().saturating_add(shared.keep_alive_ms);
+                current && !connection.is_closed() && !old
+            });
+            !(shelf.idle.is_empty() && shelf.shared.is_empty())
         });
     }
 

@@ -14,7 +14,7 @@ pub mod stamp;
 pub mod trace;
 pub mod writer;
 
-pub use metrics::{Breaker, BackendView, EndpointView, SnapshotView, Views};
+pub use metrics::{BackendView, Breaker, EndpointView, SnapshotView, Views};
 pub use metrics::{
     Bound, Ceilings, Event, Gauge, Metrics, OutcomeId, SeriesId, Wire, WorkerMetrics,
 };

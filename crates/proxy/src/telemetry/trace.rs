@@ -52,7 +52,7 @@ impl Random {
         }
         // The one state from which the generator never leaves.
         if words == [0; 4] {
-            words[0] = 1;
+            words = [1, 2, 3, 4];
         }
         Self(Cell::new(words))
     }

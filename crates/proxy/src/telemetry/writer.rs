@@ -88,3 +88,11 @@ impl Drop for LineWriter {
         self.flush();
     }
 }
+
+#[cfg(test)]
+impl LineWriter {
+    /// Whether the next line can be written without an allocation.
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes.capacity() > 0
+    }
+}
