@@ -1,4 +1,6 @@
 //! Documents that try to take more than their share.
+//!
+//! The time limits are wide: they tell a hang or quadratic work from a busy machine, nothing finer.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +9,7 @@ use portway_contract::{Limits, LoadFault, Loader, NoFiles, Outcome, read};
 fn quickly(bytes: &[u8], loader: &dyn Loader, code: &str) -> Outcome {
     let start = Instant::now();
     let outcome = read("x.yaml", bytes, loader, &Limits::default());
-    assert!(start.elapsed() < Duration::from_secs(20), "{code} took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(120), "{code} took {:?}", start.elapsed());
     assert!(outcome.diagnostics.iter().any(|finding| finding.code == code), "no {code} was found");
     outcome
 }
@@ -68,7 +70,7 @@ fn references_do_not_multiply_memory() {
     let small = Limits { memory_bytes: 256 << 20, ..Limits::default() };
     let start = Instant::now();
     let outcome = read("x.json", text.as_bytes(), &NoFiles, &small);
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(120), "{:?}", start.elapsed());
     assert!(
         outcome.diagnostics.iter().any(|finding| finding.code == "too-large"),
         "{:?}",

@@ -90,7 +90,7 @@ fn malicious_documents_are_harmless() {
         let start = Instant::now();
         let _ = read_file(&path, &root);
         assert!(
-            start.elapsed() < Duration::from_secs(5),
+            start.elapsed() < Duration::from_secs(60),
             "{} took {:?}",
             path.display(),
             start.elapsed()

@@ -49,7 +49,7 @@ fn look(bytes: &[u8]) -> Outcome {
     let start = Instant::now();
     let outcome = read("api.yaml", bytes, &loader, &Limits::default());
     assert!(
-        start.elapsed() < Duration::from_secs(10),
+        start.elapsed() < Duration::from_secs(60),
         "{:?} for {}",
         start.elapsed(),
         String::from_utf8_lossy(bytes)
