@@ -1,0 +1,42 @@
+# The commands of this repository. `make help` lists them; CI runs the same ones.
+
+CARGO ?= cargo
+# Where an OpenAPI corpus for the larger tests lies; tests that do not find it say that they are skipped.
+export PORTWAY_CORPUS ?= $(abspath ../shared/corpus)
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint bench docs fuzz
+
+help: ## Lists the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Builds the optimised binary, target/release/portway
+	$(CARGO) build --release --locked -p portway
+
+demo: ## Starts three sample modules and a gateway; without a terminal it tries them itself and ends
+	@if [ -t 0 ]; then \
+		$(CARGO) run --locked -q -p portway -- demo; \
+	else \
+		$(CARGO) run --locked -q -p portway -- demo --exercise; \
+	fi
+
+test: ## Runs all tests; a Rust toolchain and a C compiler are all that is needed
+	$(CARGO) test --locked --workspace
+
+lint: ## Format, clippy without warnings, and, if cargo-deny is installed, licences, bans and sources
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null 2>&1; then \
+		$(CARGO) deny --offline check bans licenses sources; \
+	else \
+		echo "cargo-deny is not installed: 'make test' checks licences, bans and sources of deny.toml"; \
+	fi
+
+bench: ## Runs the benches of all rooms
+	$(CARGO) bench --locked --workspace
+
+docs: ## Writes the pages and files that are made from the code
+	UPDATE_DOCS=1 $(CARGO) test --locked --workspace docs
+
+fuzz: ## Lists the fuzz targets; run one with `cargo +nightly fuzz run TARGET` in fuzz/
+	@ls fuzz/fuzz_targets

@@ -1,0 +1,196 @@
+//! The listener on which the gateway is watched: `/live`, `/ready`, `/snapshot`, `/metrics`.
+//!
+//! It only tells, and changes nothing. It is on the loopback address unless the document says otherwise.
+//! There, a page in a browser on the same machine could still reach it under a name of its own (DNS
+//! rebinding); so only loopback names and addresses are answered. What is told has no secrets in it:
+//! documents name files, variables and hashes, and this file shows settings and services only.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::status::{Stage, Status, rfc3339};
+
+/// Connections at once. Those beyond wait in the queue of the listening socket.
+const CONNECTIONS_MAX: usize = 64;
+/// How long a head may take to arrive, and how long a connection may idle.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may live in all.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// What the admin listener asks of the running gateway.
+pub trait Watched: Send + Sync + 'static {
+    /// Metrics of the calls, as Prometheus text.
+    fn metrics_text(&self) -> String;
+    /// The hash of the snapshot that serves, its services and its backends, without secrets.
+    fn snapshot(&self) -> Value;
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Desk {
+    status: Arc<Status>,
+    watched: Arc<dyn Watched>,
+    /// Settings in force.
+    settings: Arc<Value>,
+    /// Whether the listener is on a loopback address.
+    loopback: bool,
+}
+
+/// Serves the admin listener until the run time ends.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub fn serve(
+    listener: StdListener,
+    status: Arc<Status>,
+    watched: Arc<dyn Watched>,
+    settings: Value,
+) -> io::Result<SocketAddr> {
+    let address = listener.local_addr()?;
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let desk = Desk {
+        status,
+        watched,
+        settings: Arc::new(settings),
+        loopback: address.ip().is_loopback(),
+    };
+    tokio::spawn(accept(listener, router(desk)));
+    Ok(address)
+}
+
+fn router(desk: Desk) -> Router {
+    Router::new()
+        .route("/live", get(live))
+        .route("/ready", get(ready))
+        .route("/snapshot", get(snapshot))
+        .route("/metrics", get(metrics))
+        .fallback(unknown)
+        .layer(from_fn_with_state(desk.clone(), guard))
+        .with_state(desk)
+}
+
+async fn accept(listener: TcpListener, router: Router) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "the admin listener cannot accept");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+        };
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .max_buf_size(16 * 1024)
+                .serve_connection(TokioIo::new(stream), service);
+            // A caller that breaks off is its own affair.
+            let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
+            drop(place);
+        });
+    }
+}
+
+async fn live() -> &'static str {
+    "live\n"
+}
+
+async fn ready(State(desk): State<Desk>) -> (StatusCode, &'static str) {
+    match desk.status.stage() {
+        Stage::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+        Stage::Serving => (StatusCode::OK, "ready\n"),
+        Stage::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+    }
+}
+
+async fn metrics(State(desk): State<Desk>) -> Response {
+    let text = desk.watched.metrics_text();
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+async fn snapshot(State(desk): State<Desk>) -> Json<Value> {
+    let mut view = desk.watched.snapshot();
+    let since = desk.status.serving_since();
+    let age = since.and_then(|at| at.elapsed().ok());
+    view["version"] = env!("CARGO_PKG_VERSION").into();
+    view["stage"] = json!(desk.status.stage());
+    view["loaded_at"] = json!(since.map(rfc3339));
+    view["age_s"] = json!(age.map(|age| age.as_secs()));
+    view["last_load"] = match desk.status.last_load() {
+        Some(load) => json!({
+            "ok": load.ok,
+            "at": rfc3339(load.at),
+            "took_ms": load.took_ms,
+            "diagnostics": load.diagnostics,
+        }),
+        None => Value::Null,
+    };
+    view["settings"] = (*desk.settings).clone();
+    Json(view)
+}
+
+async fn unknown() -> Response {
+    problem(StatusCode::NOT_FOUND, "not-found", "There are /live, /ready, /snapshot and /metrics.")
+}
+
+/// Refuses names that only a rebound DNS answer could have brought here.
+async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    if desk.loopback && !is_loopback_host(request.headers()) {
+        return problem(
+            StatusCode::MISDIRECTED_REQUEST,
+            "misdirected",
+            "This listener answers to loopback names and addresses only.",
+        );
+    }
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(CACHE_CONTROL, axum::http::HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert("x-content-type-options", axum::http::HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Whether `Host` is `localhost` or a loopback address, with or without a port. Absent (HTTP/1.0) is fine:
+/// browsers always send it.
+fn is_loopback_host(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return headers.get(HOST).is_none();
+    };
+    let Ok(host) = host.to_str() else { return false };
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// RFC 9457.
+fn problem(status: StatusCode, kind: &str, detail: &str) -> Response {
+    let body = json!({ "type": format!("urn:portway:problem:{kind}"), "status": status.as_u16(), "detail": detail });
+    (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests;

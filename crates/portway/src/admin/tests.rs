@@ -1,0 +1,136 @@
+//! What the admin listener answers, over a real socket.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::SystemTime;
+
+use super::*;
+use crate::status::Load;
+
+struct Fixed;
+
+impl Watched for Fixed {
+    fn metrics_text(&self) -> String {
+        "# TYPE portway_connections gauge\nportway_connections 3\n".to_owned()
+    }
+    fn snapshot(&self) -> Value {
+        json!({ "hash": "abc", "services": [{ "name": "shop", "operations": 3 }], "backends": [] })
+    }
+}
+
+fn ask(address: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+    (status, answer)
+}
+
+fn get_from(address: SocketAddr, path: &str, host: &str) -> (u16, String) {
+    ask(address, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+}
+
+/// Starts one on its own thread; the sender ends it.
+fn start(status: &Arc<Status>) -> (SocketAddr, tokio::sync::oneshot::Sender<()>) {
+    let (told, end) = (std::sync::mpsc::channel(), tokio::sync::oneshot::channel::<()>());
+    let status = Arc::clone(status);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let listener = StdListener::bind("127.0.0.1:0").unwrap();
+            told.0
+                .send(serve(listener, status, Arc::new(Fixed), json!({ "workers": 2 })).unwrap())
+                .unwrap();
+            let _ = end.1.await;
+        });
+    });
+    (told.1.recv().unwrap(), end.0)
+}
+
+#[test]
+fn ready_only_while_a_snapshot_serves() {
+    let status = Arc::new(Status::default());
+    let (address, _end) = start(&status);
+    assert_eq!(get_from(address, "/live", "localhost").0, 200);
+    for (stage, expected) in [(Stage::Starting, 503), (Stage::Serving, 200), (Stage::Draining, 503)]
+    {
+        status.enter(stage);
+        assert_eq!(get_from(address, "/ready", "127.0.0.1:9901").0, expected, "{stage:?}");
+    }
+    let (code, answer) =
+        ask(address, "HEAD /ready HTTP/1.1\r\nHost: [::1]:9901\r\nConnection: close\r\n\r\n");
+    assert_eq!((code, answer.ends_with("\r\n\r\n")), (503, true), "{answer}");
+}
+
+#[test]
+fn the_snapshot_tells_of_the_last_mistake() {
+    let status = Arc::new(Status::default());
+    let load = |ok, diagnostics| Load { at: SystemTime::now(), took_ms: 4, ok, diagnostics };
+    status.loaded(load(true, Vec::new()), true);
+    status.enter(Stage::Serving);
+    let mistake = portway_model::Diagnostic {
+        severity: portway_model::Severity::Error,
+        code: "unknown-field",
+        location: portway_model::Location { file: "portway.yaml".into(), line: 4, column: 3 },
+        pointer: "/services/shop".into(),
+        message: "unknown field".into(),
+        fix: String::new(),
+    };
+    status.loaded(load(false, vec![mistake]), false);
+    let (address, _end) = start(&status);
+    let (code, answer) = get_from(address, "/snapshot", "localhost:1");
+    let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    assert_eq!(
+        (code, &body["hash"], &body["last_load"]["ok"]),
+        (200, &json!("abc"), &json!(false))
+    );
+    assert_eq!(body["last_load"]["diagnostics"][0]["location"]["line"], 4);
+    assert_eq!(body["settings"]["workers"], 2);
+    assert_eq!(body["stage"], "serving");
+    let (_, text) = get_from(address, "/metrics", "localhost");
+    assert!(text.contains("portway_connections 3"), "{text}");
+}
+
+#[test]
+fn a_rebound_name_gets_nothing() {
+    let status = Arc::new(Status::default());
+    let (address, _end) = start(&status);
+    for host in [
+        "evil.example",
+        "evil.example:9901",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+        "",
+        "localhost.evil",
+    ] {
+        let (code, answer) = get_from(address, "/metrics", host);
+        assert!(code == 421 && !answer.contains("portway_connections"), "{host}: {answer}");
+    }
+    for host in ["localhost", "LOCALHOST:80", "127.0.0.1", "127.8.9.1:5", "[::1]", "[::1]:9901"] {
+        assert_eq!(get_from(address, "/live", host).0, 200, "{host}");
+    }
+    let (code, _) = ask(
+        address,
+        "GET /live HTTP/1.1\r\nHost: localhost\r\nHost: evil\r\nConnection: close\r\n\r\n",
+    );
+    assert_eq!(code, 421);
+}
+
+#[test]
+fn nothing_can_be_changed() {
+    let status = Arc::new(Status::default());
+    let (address, _end) = start(&status);
+    for (request, expected) in [
+        (
+            "POST /snapshot HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            405,
+        ),
+        ("DELETE /live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404),
+        ("GET /live/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404),
+    ] {
+        assert_eq!(ask(address, request).0, expected, "{request}");
+    }
+}

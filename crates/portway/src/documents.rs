@@ -1,0 +1,354 @@
+//! From the command line to documents: which files, in which directory, with which further ones.
+//!
+//! Reads texts; what is in them is judged by the `model` room, what they mean by `snapshot`. Names in
+//! documents are relative to the file they stand in; after reading they are relative to the root,
+//! which is what everything later works with.
+
+mod base;
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use portway_contract::{LoadFault, reference};
+use portway_model::{
+    Diagnostic, Documents, Format, Gateway, Include, Location, Override, Severity, SourceFile,
+};
+use portway_snapshot::{Compiled, Secrets, Snapshot};
+
+use crate::cli;
+use crate::files::{Pattern, Root};
+
+/// The document that is meant where none is named, and the one that a directory stands for.
+const DEFAULT_NAMES: [&str; 4] = ["portway.yaml", "portway.yml", "portway.json", "portway.toml"];
+/// Documents in all, included ones too.
+const DOCUMENTS_MAX: usize = 10_000;
+
+/// Where the documents are.
+#[derive(Debug)]
+pub struct Library {
+    root: Root,
+    /// Documents that were named, below the root, with their names as they were given.
+    named: Vec<(String, String)>,
+    /// What stands before a path below the root when it is shown.
+    shown_root: PathBuf,
+}
+
+/// Why documents cannot be looked for.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// What, in words.
+    pub what: String,
+    /// What can be done.
+    pub fix: &'static str,
+}
+
+/// What came of one reading.
+#[derive(Debug)]
+pub struct Reading {
+    /// The settings of the process, from the documents and from outside.
+    pub gateway: Gateway,
+    /// All that is served; `None` if there are errors.
+    pub compiled: Option<Compiled>,
+    /// All that was found, errors first.
+    pub diagnostics: Vec<Diagnostic>,
+    /// For the lines that diagnostics point to.
+    pub sources: portway_model::Sources,
+}
+
+impl Reading {
+    /// Whether there is an error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+impl Library {
+    /// The library that a command line means.
+    ///
+    /// # Errors
+    /// When a file or directory that it names is not there.
+    pub fn find(asked: &cli::Documents) -> Result<Self, Unreadable> {
+        let named = named_files(&asked.paths)?;
+        let mut places = Vec::with_capacity(named.len());
+        for path in &named {
+            places.push((real_place(path)?, path.display().to_string()));
+        }
+        let root = match &asked.root {
+            Some(root) => PathBuf::from(root),
+            None => common_directory(places.iter().map(|(place, _)| place)),
+        };
+        let root = Root::open(&root).map_err(|error| Unreadable {
+            what: format!("{}: {error}", root.display()),
+            fix: "--root names a directory",
+        })?;
+        let mut named = Vec::with_capacity(places.len());
+        for (place, shown) in places {
+            let below = place.strip_prefix(root.path()).ok().and_then(Path::to_str);
+            let Some(below) = below else {
+                return Err(Unreadable {
+                    what: format!("{shown}: it is outside --root"),
+                    fix: "name a wider directory",
+                });
+            };
+            named.push((below.to_owned(), shown));
+        }
+        Ok(Self { shown_root: shown_root(root.path()), root, named })
+    }
+
+    /// The directory that everything is read from.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Reads and compiles everything. Services that did not change are taken over from `previous`.
+    pub fn compile(
+        &self,
+        overrides: &[Override],
+        secrets: &dyn Secrets,
+        previous: Option<&Snapshot>,
+    ) -> Reading {
+        let (documents, mut diagnostics) = self.read(overrides);
+        let gateway = documents.document.gateway.clone().unwrap_or_default();
+        let (compiled, found) =
+            portway_snapshot::compile(&documents, &self.root, secrets, previous);
+        let found = found.into_iter().map(|diagnostic| self.with_shown_file(diagnostic));
+        let found: Vec<Diagnostic> =
+            found.filter(|diagnostic| !is_among(&diagnostics, diagnostic)).collect();
+        diagnostics.extend(found);
+        diagnostics.sort_by(|a, b| (a.severity, &a.location).cmp(&(b.severity, &b.location)));
+        let has_errors =
+            diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        Reading {
+            gateway,
+            compiled: compiled.filter(|_| !has_errors),
+            diagnostics,
+            sources: documents.sources,
+        }
+    }
+
+    /// Reads the documents that were named and those that they include, each once.
+    fn read(&self, overrides: &[Override]) -> (Documents, Vec<Diagnostic>) {
+        self.root.forget_asked();
+        let mut diagnostics = Vec::new();
+        let mut files = Vec::new();
+        let mut directories = BTreeMap::new();
+        let mut seen: HashSet<String> = self.named.iter().map(|(path, _)| path.clone()).collect();
+        let mut waiting: VecDeque<(String, String, Option<Location>)> =
+            self.named.iter().map(|(path, shown)| (path.clone(), shown.clone(), None)).collect();
+        while let Some((path, shown, asked_at)) = waiting.pop_front() {
+            let text = match self.root.read_text(&path) {
+                Ok(text) => text,
+                Err(fault) => {
+                    diagnostics.push(unreadable(&shown, &fault, asked_at));
+                    continue;
+                }
+            };
+            let file = SourceFile { format: Format::of_file(&path), name: shown.clone(), text };
+            for include in portway_model::includes(&file) {
+                match self.included(&path, &include) {
+                    Ok(paths) => {
+                        let new = paths.into_iter().filter(|path| seen.insert(path.clone()));
+                        waiting.extend(new.map(|path| {
+                            let shown = self.shown(&path);
+                            (path, shown, Some(include.location.clone()))
+                        }));
+                    }
+                    Err(diagnostic) => diagnostics.push(diagnostic),
+                }
+            }
+            directories.insert(shown, directory_of(&path).to_owned());
+            files.push(file);
+            if files.len() + waiting.len() > DOCUMENTS_MAX {
+                diagnostics.push(too_many(asked_at));
+                break;
+            }
+        }
+        let (mut documents, found) = portway_model::read(&files, overrides);
+        diagnostics.extend(found);
+        base::rebase(&mut documents, &directories);
+        (documents, diagnostics)
+    }
+
+    /// The files that an `include` of the document at `path` means.
+    fn included(&self, path: &str, include: &Include) -> Result<Vec<String>, Diagnostic> {
+        let wrong = |severity, code, message, fix: &str| Diagnostic {
+            severity,
+            code,
+            location: include.location.clone(),
+            pointer: "/include".to_owned(),
+            message,
+            fix: fix.to_owned(),
+        };
+        let joined = reference::join(path, &include.pattern).map_err(|fault| {
+            let message = format!("\"{}\" cannot be included: the name {fault}", include.pattern);
+            wrong(
+                Severity::Error,
+                "include-out-of-reach",
+                message,
+                "name files below the directory of the first document (or of --root)",
+            )
+        })?;
+        if !Pattern::is_wild(&joined) {
+            return Ok(vec![joined]);
+        }
+        let (directory, pattern) = joined.rsplit_once('/').unwrap_or(("", &joined));
+        if Pattern::is_wild(directory) {
+            let message = format!("\"{}\" has a * in the name of a directory", include.pattern);
+            return Err(wrong(
+                Severity::Error,
+                "include-pattern",
+                message,
+                "use * in the name of the file only",
+            ));
+        }
+        let names = self.root.list(directory, &Pattern::new(pattern)).map_err(|fault| {
+            let message = format!("\"{}\" cannot be included: {fault}", include.pattern);
+            wrong(Severity::Error, "include-unreadable", message, "")
+        })?;
+        if names.is_empty() {
+            let message = format!("no file fits \"{}\"", include.pattern);
+            return Err(wrong(Severity::Warning, "include-nothing", message, ""));
+        }
+        let below =
+            |name: String| if directory.is_empty() { name } else { format!("{directory}/{name}") };
+        // The file that includes may fit its own pattern.
+        Ok(names.into_iter().map(below).filter(|found| found != path).collect())
+    }
+
+    /// A path below the root as the user would write it.
+    fn shown(&self, path: &str) -> String {
+        self.shown_root.join(path).display().to_string()
+    }
+
+    /// Contracts are named below the root; people want a path that leads there from where they are.
+    fn with_shown_file(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+        if self.root.was_asked(&diagnostic.location.file) {
+            diagnostic.location.file = self.shown(&diagnostic.location.file);
+        }
+        diagnostic
+    }
+}
+
+/// The files that the command line names; a directory stands for the document in it.
+fn named_files(paths: &[OsString]) -> Result<Vec<PathBuf>, Unreadable> {
+    if paths.is_empty() {
+        return match document_in(Path::new("")) {
+            Some(path) => Ok(vec![path]),
+            None => Err(Unreadable {
+                what: "there is no portway.yaml here".to_owned(),
+                fix: "name a document, or write one with `portway init`",
+            }),
+        };
+    }
+    let mut files = Vec::with_capacity(paths.len());
+    for path in paths.iter().map(Path::new) {
+        if !path.is_dir() {
+            files.push(path.to_owned());
+        } else if let Some(path) = document_in(path) {
+            files.push(path);
+        } else {
+            return Err(Unreadable {
+                what: format!("{}: there is no portway.yaml in it", path.display()),
+                fix: "a directory stands for the portway.yaml (or .yml, .json, .toml) in it; `include` adds more files",
+            });
+        }
+    }
+    Ok(files)
+}
+
+fn document_in(directory: &Path) -> Option<PathBuf> {
+    DEFAULT_NAMES.iter().map(|name| directory.join(name)).find(|path| path.is_file())
+}
+
+/// Where a document really stands. The last part is left as it is: it may be a link that changes later,
+/// as in a mounted Kubernetes ConfigMap.
+fn real_place(path: &Path) -> Result<PathBuf, Unreadable> {
+    let wrong = |what: &dyn std::fmt::Display| Unreadable {
+        what: format!("{}: {what}", path.display()),
+        fix: "",
+    };
+    let name = path.file_name().ok_or_else(|| wrong(&"it is not a file"))?;
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let place = parent.canonicalize().map_err(|error| wrong(&error))?.join(name);
+    match place.metadata() {
+        Ok(found) if found.is_file() => Ok(place),
+        Ok(_) => Err(wrong(&"it is not a regular file")),
+        Err(error) => Err(wrong(&error)),
+    }
+}
+
+/// The deepest directory that has all of them in it.
+fn common_directory<'a>(mut places: impl Iterator<Item = &'a PathBuf>) -> PathBuf {
+    let parent =
+        |place: &PathBuf| place.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
+    let Some(mut common) = places.next().map(parent) else { return PathBuf::from(".") };
+    for place in places {
+        while !place.starts_with(&common) {
+            common.pop();
+        }
+    }
+    common
+}
+
+/// Relative to where we are, if it is below; absolute otherwise.
+fn shown_root(root: &Path) -> PathBuf {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    match here.ok().and_then(|here| root.strip_prefix(here).ok().map(Path::to_owned)) {
+        Some(below) => below,
+        None => root.to_owned(),
+    }
+}
+
+/// The directory part of a path below the root; empty for the root itself.
+fn directory_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(directory, _)| directory)
+}
+
+fn is_among(diagnostics: &[Diagnostic], wanted: &Diagnostic) -> bool {
+    diagnostics
+        .iter()
+        .any(|found| found.location == wanted.location && found.message == wanted.message)
+}
+
+fn unreadable(shown: &str, fault: &LoadFault, asked_at: Option<Location>) -> Diagnostic {
+    let (location, message) = match asked_at {
+        Some(location) => (location, format!("{shown} cannot be read: {fault}")),
+        None => (
+            Location { file: shown.to_owned(), line: 0, column: 0 },
+            format!("the document cannot be read: {fault}"),
+        ),
+    };
+    let fix = match fault {
+        LoadFault::OutsideRoot => {
+            "keep it below the directory of the first document, or name a wider one with --root"
+        }
+        _ => "",
+    };
+    let code = "document-unreadable";
+    Diagnostic {
+        severity: Severity::Error,
+        code,
+        location,
+        pointer: String::new(),
+        message,
+        fix: fix.to_owned(),
+    }
+}
+
+fn too_many(asked_at: Option<Location>) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        code: "too-many-documents",
+        location: asked_at.unwrap_or_default(),
+        pointer: "/include".to_owned(),
+        message: format!("there are more than {DOCUMENTS_MAX} documents"),
+        fix: "put several services into one file".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

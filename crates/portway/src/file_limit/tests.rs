@@ -1,0 +1,16 @@
+//! When the warning is given.
+
+use super::*;
+
+#[test]
+fn a_shortage_is_said_with_both_numbers() {
+    assert_eq!(shortage(100_000, 32_768), None);
+    let sentence = shortage(1_024, 32_768).unwrap();
+    assert!(sentence.contains("65600") && sentence.contains("1024"), "{sentence}");
+}
+
+#[test]
+fn raising_never_lowers() {
+    let before = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    assert!(raise() >= before);
+}

@@ -1,0 +1,216 @@
+//! Keeps what is served in step with the documents.
+//!
+//! One thread reads, compiles and publishes; calls never wait for it. Documents that do not compile leave
+//! what is served as it is, and say so: on standard error, in `/snapshot` and in a metric.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use portway_model::{Diagnostic, Gateway, Location, Override, Severity};
+use portway_snapshot::{Compiled, Snapshot};
+
+use crate::documents::{Library, Reading};
+use crate::secrets::ProcessSecrets;
+use crate::stamps::Stamps;
+use crate::status::{Load, Status};
+use crate::terminal;
+use crate::watch::{Cause, Watch};
+
+/// Compiling walks contracts that may be nested deeply.
+const STACK_BYTES: usize = 8 << 20;
+
+/// What serves, as far as publishing is concerned.
+pub trait Served: Send + 'static {
+    /// The snapshot that serves.
+    fn snapshot(&self) -> Arc<Snapshot>;
+    /// Serves another one from now on.
+    ///
+    /// # Errors
+    /// When files that it names cannot be used, each in a sentence; what served before goes on.
+    fn publish(&self, compiled: Compiled) -> Result<(), Vec<String>>;
+    /// Notes that the documents have mistakes.
+    fn rejected(&self);
+    /// Reads the certificates of the listeners again: what came of it, in words.
+    fn reload_certificates(&self) -> Vec<Result<String, String>>;
+    /// Opens the log of calls again.
+    fn reopen_log(&self);
+}
+
+/// Everything that is needed to read the documents again.
+pub struct Reload<S> {
+    /// Where they are.
+    pub library: Library,
+    /// Settings from outside of them.
+    pub overrides: Vec<Override>,
+    /// Where secrets come from.
+    pub secrets: ProcessSecrets,
+    /// The settings that the process was started with.
+    pub in_force: Gateway,
+    /// What serves.
+    pub served: S,
+    /// Where it is noted how it went.
+    pub status: Arc<Status>,
+    /// Files that belong to the listeners: certificates and their keys.
+    pub certificates: Stamps,
+}
+
+impl<S: Served> Reload<S> {
+    /// Reads again whenever `watch` says so, on a thread of its own.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn spawn(mut self, mut watch: Watch) -> std::io::Result<std::thread::JoinHandle<()>> {
+        let work = move || {
+            let mut read = self.read_so_far();
+            watch.follow(self.directories(&read));
+            // Something may have changed between reading and watching.
+            let mut next = Some(Cause::Changed);
+            while let Some(cause) = next {
+                if cause == Cause::Asked {
+                    self.served.reopen_log();
+                }
+                self.certificates_if_stale(cause);
+                if cause == Cause::Asked || read.are_stale() {
+                    self.again();
+                    read = self.read_so_far();
+                    watch.follow(self.directories(&read));
+                }
+                next = watch.wait();
+            }
+        };
+        std::thread::Builder::new().name("reload".to_owned()).stack_size(STACK_BYTES).spawn(work)
+    }
+
+    fn read_so_far(&self) -> Stamps {
+        let mut read = self.library.root().asked_for();
+        read.add(self.secrets.take_asked());
+        read
+    }
+
+    fn directories(&self, read: &Stamps) -> std::collections::BTreeSet<std::path::PathBuf> {
+        let mut directories = read.directories();
+        directories.extend(self.certificates.directories());
+        directories
+    }
+
+    fn certificates_if_stale(&mut self, cause: Cause) {
+        if cause != Cause::Asked && !self.certificates.are_stale() {
+            return;
+        }
+        self.certificates = self.certificates.renewed();
+        for told in self.served.reload_certificates() {
+            match told {
+                Ok(told) => tracing::info!("{told}"),
+                Err(why) => tracing::error!("certificates stay as they were: {why}"),
+            }
+        }
+    }
+
+    /// One reading.
+    fn again(&self) {
+        let started = Instant::now();
+        let mut reading =
+            self.library.compile(&self.overrides, &self.secrets, Some(&self.served.snapshot()));
+        say_what_was_found(&reading);
+        let ok = match reading.compiled.take() {
+            Some(compiled) => self.publish(compiled, &mut reading.diagnostics, started),
+            None => {
+                self.served.rejected();
+                false
+            }
+        };
+        if ok {
+            self.say_what_needs_a_restart(&reading.gateway);
+        } else {
+            let tally = terminal::tally(&reading.diagnostics);
+            tracing::error!(
+                "the documents have mistakes ({tally}); what was served before goes on"
+            );
+        }
+        let load = Load {
+            at: SystemTime::now(),
+            took_ms: millis(started),
+            ok,
+            diagnostics: reading.diagnostics,
+        };
+        self.status.loaded(load, ok);
+    }
+
+    /// Serves what was compiled; `false` if it cannot be.
+    fn publish(
+        &self,
+        compiled: Compiled,
+        diagnostics: &mut Vec<Diagnostic>,
+        started: Instant,
+    ) -> bool {
+        let (hash, anew) = (compiled.snapshot.hash.clone(), compiled.compiled_anew);
+        match self.served.publish(compiled) {
+            Ok(()) => {
+                tracing::info!(
+                    hash = short(&hash),
+                    services_compiled = anew,
+                    took_ms = millis(started),
+                    "the documents are live"
+                );
+                true
+            }
+            Err(mistakes) => {
+                for why in mistakes {
+                    tracing::error!("{why}");
+                    diagnostics.push(unusable_file(why));
+                }
+                false
+            }
+        }
+    }
+
+    fn say_what_needs_a_restart(&self, now: &Gateway) {
+        let was = &self.in_force;
+        let changed = [
+            ("listen", now.listen != was.listen),
+            ("admin", now.admin != was.admin),
+            ("workers", now.workers != was.workers),
+            ("log", now.log != was.log),
+            ("drain_timeout", now.drain_timeout != was.drain_timeout),
+            ("handover", now.handover != was.handover),
+        ];
+        for (field, _) in changed.iter().filter(|(_, changed)| *changed) {
+            tracing::warn!("gateway.{field} was changed; that needs a restart");
+        }
+    }
+}
+
+/// A file that a backend needs and that only turned out to be unusable when it was to be served.
+fn unusable_file(message: String) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        code: "unusable-file",
+        location: Location::default(),
+        pointer: String::new(),
+        message,
+        fix: String::new(),
+    }
+}
+
+/// The diagnostics on standard error, as `check` would print them.
+pub fn say_what_was_found(reading: &Reading) {
+    if !reading.diagnostics.is_empty() {
+        // Together, so that nothing else comes between.
+        let mut text = Vec::new();
+        let _ =
+            terminal::write_diagnostics(&mut text, &reading.diagnostics, &|found: &Diagnostic| {
+                reading.sources.line_text(&found.location)
+            });
+        let _ =
+            std::io::Write::write_all(&mut anstream::AutoStream::auto(std::io::stderr()), &text);
+    }
+}
+
+/// The first digits of a hash, which are enough to tell two apart.
+pub fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
+fn millis(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,149 @@
+//! Notices that files change, whoever writes them and in whatever way.
+//!
+//! Editors replace files by renaming, shells write in place, Kubernetes swaps a link to a directory, and
+//! network file systems tell nothing at all. So directories are watched, not files; an event only says
+//! that it is worth to look, and looking happens from time to time even without one. Whether what is
+//! there is different is decided by stamps, elsewhere.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+
+/// How long nothing may happen until a change is taken for complete.
+const QUIET: Duration = Duration::from_millis(15);
+/// The same while a file that is written in place has not been closed.
+const QUIET_WHILE_WRITTEN: Duration = Duration::from_millis(250);
+/// When a change is taken for complete although things go on happening.
+const SETTLED_AFTER: Duration = Duration::from_millis(500);
+/// How often one looks without having been told.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+/// Events that wait to be looked at. Further ones would say nothing new.
+const EVENTS_MAX: usize = 256;
+
+/// Why one should look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Something may have changed.
+    Changed,
+    /// It was asked for, whether something has changed or not.
+    Asked,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Event {
+    /// A file is being written, and not closed yet.
+    Written,
+    /// Something else happened.
+    Happened,
+    Asked,
+    End,
+}
+
+/// Watches directories.
+pub struct Watch {
+    events: Receiver<Event>,
+    /// `None` where the system cannot tell of changes; then only looking helps.
+    watcher: Option<RecommendedWatcher>,
+    watched: BTreeSet<PathBuf>,
+}
+
+/// Says to the one who waits that it should look.
+#[derive(Debug, Clone)]
+pub struct Nudge(SyncSender<Event>);
+
+impl Nudge {
+    /// Look, whether something has changed or not.
+    pub fn ask(&self) {
+        let _ = self.0.try_send(Event::Asked);
+    }
+
+    /// There is no need to wait any longer.
+    pub fn end(&self) {
+        let _ = self.0.try_send(Event::End);
+    }
+}
+
+impl Watch {
+    /// Watches nothing yet.
+    pub fn new() -> (Self, Nudge) {
+        let (sender, events) = sync_channel(EVENTS_MAX);
+        let told = sender.clone();
+        let watcher = notify::recommended_watcher(move |event| tell(&told, event));
+        let watcher = watcher
+            .inspect_err(|error| tracing::warn!(%error, "changes of files are noticed within two seconds only"))
+            .ok();
+        (Self { events, watcher, watched: BTreeSet::new() }, Nudge(sender))
+    }
+
+    /// Watches these directories and no others.
+    pub fn follow(&mut self, directories: BTreeSet<PathBuf>) {
+        let Some(watcher) = &mut self.watcher else { return };
+        for gone in self.watched.difference(&directories) {
+            let _ = watcher.unwatch(gone);
+        }
+        let mut watched = BTreeSet::new();
+        for directory in directories {
+            // One that was removed and made again has to be watched again, although its name is the same; to watch a
+            // directory that is watched changes nothing.
+            match watcher.watch(&directory, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    watched.insert(directory);
+                }
+                Err(error) => {
+                    tracing::debug!(directory = %directory.display(), %error, "cannot be watched")
+                }
+            }
+        }
+        self.watched = watched;
+    }
+
+    /// Waits until it is worth to look; `None` when there is no need any more.
+    pub fn wait(&self) -> Option<Cause> {
+        match self.events.recv_timeout(LOOK_INTERVAL) {
+            Ok(Event::End) | Err(RecvTimeoutError::Disconnected) => None,
+            Ok(first) => self.settle(first),
+            Err(RecvTimeoutError::Timeout) => Some(Cause::Changed),
+        }
+    }
+
+    /// Waits until what has begun is complete: a document that is half written must not be read.
+    fn settle(&self, first: Event) -> Option<Cause> {
+        let deadline = Instant::now() + SETTLED_AFTER;
+        let mut cause = Cause::Changed;
+        let mut last = first;
+        loop {
+            match last {
+                Event::End => return None,
+                Event::Asked => cause = Cause::Asked,
+                Event::Written | Event::Happened => {}
+            }
+            let quiet = if last == Event::Written { QUIET_WHILE_WRITTEN } else { QUIET };
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(quiet.min(left)) {
+                Ok(event) => last = event,
+                Err(RecvTimeoutError::Timeout) => return Some(cause),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+}
+
+/// Passes on what matters. Reading a file is told, too, and must not make us read again.
+fn tell(events: &SyncSender<Event>, event: notify::Result<notify::Event>) {
+    let event = match event.map(|event| event.kind) {
+        Ok(EventKind::Access(AccessKind::Close(AccessMode::Write))) => Event::Happened,
+        Ok(EventKind::Access(_)) => return,
+        Ok(EventKind::Modify(ModifyKind::Data(_))) => Event::Written,
+        Ok(_) | Err(_) => Event::Happened,
+    };
+    match events.try_send(event) {
+        Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! The built binary and the repository around it, from outside.
+//!
+//! One binary with a module for each subject. Cases are data; a `check` runs them.
+
+mod absences;
+mod cli;
+mod docs;
+mod program;
+mod repository;
+mod restart;
+mod run;
