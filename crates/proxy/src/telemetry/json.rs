@@ -21,10 +21,10 @@ pub fn push_bounded(out: &mut Vec<u8>, text: &[u8], max: usize) {
 
 /// The bytes are written as the inside of a JSON string.
 pub fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
-    let plain = plain_prefix(text);
-    out.extend_from_slice(&text[..plain]);
-    if plain < text.len() {
-        push_hard(out, &text[plain..]);
+    if is_plain(text) {
+        out.extend_from_slice(text);
+    } else {
+        push_hard(out, text);
     }
 }
 
@@ -42,19 +42,23 @@ fn has_hard(eight: u64) -> bool {
     (control | quote | backslash | delete | eight) & every(0x80) != 0
 }
 
-/// How many bytes at the beginning need no escape.
-fn plain_prefix(text: &[u8]) -> usize {
-    let (eights, _) = text.as_chunks::<8>();
-    let mut at =
-        eights.iter().take_while(|eight| !has_hard(u64::from_le_bytes(**eight))).count() * 8;
-    while at < text.len() && is_plain(text[at]) {
-        at += 1;
+/// Whether nothing needs an escape. Looks at eight bytes at a time; the last eight may overlap those
+/// before, which is cheaper than a loop over what remains.
+fn is_plain(text: &[u8]) -> bool {
+    if let Some(last) = text.last_chunk::<8>() {
+        let (eights, _) = text.as_chunks::<8>();
+        let hard = |eight: &[u8; 8]| has_hard(u64::from_le_bytes(*eight));
+        return !eights.iter().any(hard) && !hard(last);
     }
-    at
-}
-
-const fn is_plain(byte: u8) -> bool {
-    matches!(byte, 0x20..=0x7E) && byte != b'"' && byte != b'\\'
+    let eight = match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (Some(&[a, b, c, d]), Some(&[e, f, g, h])) => [a, b, c, d, e, f, g, h],
+        _ => {
+            let mut eight = [b' '; 8];
+            eight.iter_mut().zip(text).for_each(|(place, byte)| *place = *byte);
+            eight
+        }
+    };
+    !has_hard(u64::from_le_bytes(eight))
 }
 
 #[cold]

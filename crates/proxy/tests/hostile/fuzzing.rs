@@ -7,7 +7,7 @@ use portway_proxy::forwarded::{self, Field, Forwarding, Hop};
 use portway_proxy::proxy_protocol::{HEADER_BYTES_MAX, Parsed, parse};
 
 /// A verdict is never changed by further bytes, and a header lies within what was given.
-pub fn proxy_protocol(data: &[u8]) {
+pub(crate) fn proxy_protocol(data: &[u8]) {
     let whole = parse(data);
     match whole {
         Parsed::Header(header) => {
@@ -41,7 +41,7 @@ impl Headers for Lines<'_> {
 }
 
 /// What a trusted proxy appended decides, whatever stands before it; and what is written is lines.
-pub fn forwarded(data: &[u8]) {
+pub(crate) fn forwarded(data: &[u8]) {
     let trusted = ["10.0.0.0/8".parse().expect("a net")];
     let proxy = IpAddr::from([10, 0, 0, 2]);
     let claims = Lines(data.split(|byte| *byte == b'\n').collect());

@@ -41,14 +41,18 @@ fn bytes_that_are_not_utf8_become_the_replacement() {
 }
 
 #[test]
-fn every_byte_at_every_place_of_a_word_is_found() {
+fn every_byte_is_found_at_every_place_of_every_length() {
     for byte in 0..=255_u8 {
-        for place in 0..17 {
-            let mut text = [b'a'; 17];
-            text[place] = byte;
-            assert_eq!(plain_prefix(&text) == 17, is_plain(byte), "byte {byte:#x} at {place}");
+        let plain = matches!(byte, 0x20..=0x7E) && byte != b'"' && byte != b'\\';
+        for length in 1..27 {
+            for place in 0..length {
+                let mut text = vec![b'a'; length];
+                text[place] = byte;
+                assert_eq!(is_plain(&text), plain, "byte {byte:#x} at {place} of {length}");
+            }
         }
     }
+    assert!(is_plain(b""));
 }
 
 #[test]
