@@ -1,7 +1,8 @@
 //! Buffers of a thread: lent while bytes are under way, given back when nothing is.
 //!
-//! A connection that idles holds none. Assumes one runtime per thread, so that the pool needs no
-//! lock. Leaves the meaning of the bytes to `http1`.
+//! A connection that idles holds none. What is read for a head goes through one scratch buffer of the
+//! thread into a small one, so that thousands of calls under way lie close together. Assumes one
+//! runtime per thread, so that the pool needs no lock. Leaves the meaning of the bytes to `http1`.
 
 use std::cell::RefCell;
 use std::io;
@@ -12,8 +13,12 @@ use portway_http1::Field;
 
 use crate::stream::Stream;
 
-/// What a request head is read into.
-pub(crate) const SMALL_BYTES: usize = 8 << 10;
+/// What a request head is kept in; larger ones grow.
+const SMALL_BYTES: usize = 1 << 10;
+/// A small buffer that grew beyond this is freed rather than kept.
+const KEPT_SMALL_BYTES: usize = 4 << 10;
+/// What is read at once for a head.
+const SCRATCH_BYTES: usize = 16 << 10;
 /// What a body and an answer are read into: large enough that a 100 KiB answer takes two reads.
 const LARGE_BYTES: usize = 64 << 10;
 /// Buffers kept by a thread, per size; more are freed when they come back.
@@ -24,13 +29,57 @@ const KEPT_OUT: usize = 1_024;
 const KEPT_OUT_BYTES: usize = 64 << 10;
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { small: Vec::new(), large: Vec::new(), out: Vec::new() }) };
+    static POOL: RefCell<Pool> = RefCell::default();
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
 }
 
+#[derive(Default)]
 struct Pool {
-    small: Vec<Box<Bytes>>,
-    large: Vec<Box<Bytes>>,
-    out: Vec<Vec<u8>>,
+    small: Stack<Box<Bytes>>,
+    large: Stack<Box<Bytes>>,
+    out: Stack<Vec<u8>>,
+}
+
+/// Buffers at rest; the one used last is lent first.
+struct Stack<T> {
+    kept: Vec<T>,
+    /// The fewest that were here since the last look: nobody needed those.
+    fewest: usize,
+}
+
+impl<T> Default for Stack<T> {
+    fn default() -> Self {
+        Self { kept: Vec::new(), fewest: 0 }
+    }
+}
+
+impl<T> Stack<T> {
+    fn pop(&mut self) -> Option<T> {
+        let popped = self.kept.pop();
+        self.fewest = self.fewest.min(self.kept.len());
+        popped
+    }
+
+    fn push(&mut self, buffer: T, most: usize) {
+        if self.kept.len() < most {
+            self.kept.push(buffer);
+        }
+    }
+
+    /// Frees what nobody needed since the last call.
+    fn shrink(&mut self) {
+        self.kept.drain(..self.fewest);
+        self.fewest = self.kept.len();
+    }
+}
+
+/// Frees the buffers that were not needed since the last call; called now and then by each worker.
+pub(crate) fn shrink() {
+    POOL.with_borrow_mut(|pool| {
+        pool.small.shrink();
+        pool.large.shrink();
+        pool.out.shrink();
+    });
 }
 
 /// Bytes that were read, and the fields of the head that was found in them.
@@ -133,8 +182,8 @@ impl Drop for Lent {
         let _ = POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
             match bytes.storage.len() {
-                SMALL_BYTES if pool.small.len() < KEPT_SMALL => pool.small.push(bytes),
-                LARGE_BYTES if pool.large.len() < KEPT_LARGE => pool.large.push(bytes),
+                ..=KEPT_SMALL_BYTES => pool.small.push(bytes, KEPT_SMALL),
+                LARGE_BYTES => pool.large.push(bytes, KEPT_LARGE),
                 _ => {}
             }
         });
@@ -167,11 +216,6 @@ impl Inbox {
         self.0.as_mut()
     }
 
-    /// The buffer, borrowed if there was none.
-    pub(crate) fn lent_or_large(&mut self) -> &mut Lent {
-        self.0.get_or_insert_with(Lent::large)
-    }
-
     pub(crate) fn consume(&mut self, count: usize) {
         let Some(lent) = self.0.as_mut() else { return };
         lent.start = (lent.start + count).min(lent.end);
@@ -185,18 +229,12 @@ impl Inbox {
         let mut head = self.0.take()?;
         let rest = head.start + len..head.end;
         if !rest.is_empty() {
-            let mut lent = if rest.len() > SMALL_BYTES { Lent::large() } else { Lent::small() };
+            let mut lent = if rest.len() > KEPT_SMALL_BYTES { Lent::large() } else { Lent::small() };
             lent.extend(&head.storage[rest]);
             self.0 = Some(lent);
         }
         head.end = head.start + len;
         Some(head)
-    }
-
-    pub(crate) fn extend(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.0.get_or_insert_with(Lent::small).extend(bytes);
-        }
     }
 
     /// Reads once, behind what is there. 0 is the end of the stream.
@@ -206,11 +244,10 @@ impl Inbox {
         stream: &mut Stream,
         size: Size,
     ) -> Poll<io::Result<usize>> {
-        let mut lent = match (self.0.take(), size) {
-            (Some(lent), _) => lent,
-            (None, Size::Small) => Lent::small(),
-            (None, Size::Large) => Lent::large(),
-        };
+        if matches!(size, Size::Small) {
+            return self.poll_fill_small(cx, stream);
+        }
+        let mut lent = self.0.take().unwrap_or_else(Lent::large);
         let polled = stream.poll_read(cx, lent.room());
         if let Poll::Ready(Ok(count)) = polled {
             lent.end += count;
@@ -219,6 +256,19 @@ impl Inbox {
             self.0 = Some(lent);
         }
         polled
+    }
+}
+
+impl Inbox {
+    /// Reads into the thread's scratch buffer and keeps what came.
+    fn poll_fill_small(&mut self, cx: &mut Context<'_>, stream: &mut Stream) -> Poll<io::Result<usize>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let count = ready!(stream.poll_read(cx, scratch))?;
+            if count > 0 {
+                self.0.get_or_insert_with(Lent::small).extend(&scratch[..count]);
+            }
+            Poll::Ready(Ok(count))
+        })
     }
 }
 
@@ -234,10 +284,7 @@ pub(crate) fn give_back_out(mut out: Vec<u8>) {
     }
     out.clear();
     let _ = POOL.try_with(|pool| {
-        let mut pool = pool.borrow_mut();
-        if pool.out.len() < KEPT_OUT {
-            pool.out.push(out);
-        }
+        pool.borrow_mut().out.push(out, KEPT_OUT);
     });
 }
 

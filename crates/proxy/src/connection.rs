@@ -217,22 +217,24 @@ async fn read_proxy_header(tcp: &mut TcpStream) -> Result<Option<SocketAddr>, Gr
 async fn serve_http1(visit: &mut Visit, place: &Place, stream: Stream, timer: &mut Timer) {
     let mut incoming = Incoming::Http1(Http1Incoming::new(stream));
     let mut first = true;
+    let mut rested_ms = visit.worker.clock.now_ms();
     loop {
         let Incoming::Http1(http1) = &mut incoming else { return };
-        match next_request(visit, place, http1, timer, first).await {
+        match next_request(visit, place, http1, timer, (first, rested_ms)).await {
             Next::Request(request) => {
                 visit.became(Wire::Http1);
-                exchange::serve(&visit.worker, &visit.peer, &mut incoming, &request, timer).await;
+                rested_ms =
+                    exchange::serve(&visit.worker, &visit.peer, &mut incoming, &request, timer).await;
             }
             Next::Rejected(reject) => {
                 http1.close_after();
-                respond::reject(&visit.worker, &visit.peer, &mut incoming, reject, timer).await;
+                Box::pin(respond::reject(&visit.worker, &visit.peer, &mut incoming, reject, timer)).await;
             }
             Next::Late => {
                 http1.close_after();
-                respond::late(&visit.worker, &visit.peer, &mut incoming, timer).await;
+                Box::pin(respond::late(&visit.worker, &visit.peer, &mut incoming, timer)).await;
             }
-            Next::Http2 => return become_http2(visit, place, incoming, timer).await,
+            Next::Http2 => return Box::pin(become_http2(visit, place, incoming, timer)).await,
             Next::Closed => return,
         }
         first = false;
@@ -259,11 +261,10 @@ async fn next_request(
     place: &Place,
     http1: &mut Http1Incoming,
     timer: &mut Timer,
-    first: bool,
+    (first, rested_ms): (bool, u64),
 ) -> Next {
     let worker = &visit.worker;
     let bounds = worker.live().bounds;
-    let rested_ms = worker.clock.now_ms();
     // A connection that was only just opened has said nothing yet: it gets the time of a head.
     timer.set(rested_ms + if first { bounds.head_ms } else { bounds.idle_ms });
     let mut head_begun = false;
@@ -306,7 +307,7 @@ async fn become_http2(visit: &mut Visit, place: &Place, incoming: Incoming, time
     let Incoming::Http1(http1) = incoming else { return };
     visit.became(Wire::Http2);
     let io = Rewind::new(http1.inbox.bytes().to_vec(), http1.stream);
-    Box::pin(http2::serve(visit, place, io, timer)).await;
+    http2::serve(visit, place, io, timer).await;
 }
 
 /// Ends a connection so that the peer gets to read what it was sent.

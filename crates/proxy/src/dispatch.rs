@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use portway_http1::{HeadLimits, Known, RequestKind, ResponseHead};
-use portway_model::{HashOn, HostHeader};
+use portway_model::{Balance, HashOn, HostHeader};
 use portway_policy::{Call, Phase};
 
 use crate::connect;
@@ -20,7 +20,7 @@ use crate::forward::{self, Forward};
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::record::Record;
-use crate::telemetry::{Event, RequestId};
+use crate::telemetry::Event;
 use crate::timer::Timer;
 use crate::transfer::{self, HeadDeadlines, Upload};
 use crate::upstream::{BackendState, Endpoint, EndpointId, InFlight, Outcome, Settings, Slot, hash_key};
@@ -36,7 +36,6 @@ pub(crate) struct Dispatched {
     pub(crate) head: ResponseHead,
     pub(crate) upload: Upload,
     pub(crate) in_flight: InFlight,
-    pub(crate) request_id: RequestId,
     pub(crate) keep_alive_ms: u64,
     pub(crate) idle_ms: u64,
     _slot: Slot,
@@ -89,8 +88,9 @@ pub(crate) async fn dispatch(
         let may_go_on = usize::from(record.tries) < (settings.attempts as usize).min(ATTEMPTS_MAX);
         match attempted {
             Ok(Attempted { outgoing, head, upload }) => {
+                record.mark(Phase::Dispatch, around.worker);
                 let bad = settings.on_status.contains(&head.status);
-                let now_ms = around.worker.clock.now_ms();
+                let now_ms = record.last_us() / 1_000;
                 in_flight.report(if bad { Outcome::AnsweredBad } else { Outcome::Answered }, now_ms);
                 let again = bad && may_go_on && repeatable && upload.bytes == 0 && upload.is_over();
                 if again && may_retry(around, state, now_ms) {
@@ -101,7 +101,6 @@ pub(crate) async fn dispatch(
                     head,
                     upload,
                     in_flight,
-                    request_id: record.request_id,
                     keep_alive_ms: settings.keep_alive_ms,
                     idle_ms: settings.idle_ms,
                     _slot: slot,
@@ -210,6 +209,7 @@ async fn attempt(
     };
     let limits = HeadLimits { head_bytes: settings.head_bytes, fields: 256, target_bytes: 0 };
     let deadlines = HeadDeadlines {
+        begun_ms: record.last_us() / 1_000,
         call_ms: call_due_ms,
         first_byte_ms: settings.first_byte_ms,
         body_ms: around.live.bounds.body_ms,
@@ -306,8 +306,9 @@ fn is_idempotent(method: &[u8]) -> bool {
 }
 
 /// What the balance of a backend hashes of a call.
-pub(crate) fn hash_of(call: &Call<'_>, settings: &Settings) -> Option<u64> {
-    let hash = match settings.hash_on.as_ref()? {
+pub(crate) fn hash_of(call: &Call<'_>, balance: &Balance) -> Option<u64> {
+    let Balance::Hash(on) = balance else { return None };
+    let hash = match on {
         HashOn::Header(name) => hash_key(call.headers.first(name).unwrap_or_default()),
         HashOn::Cookie(name) => hash_key(cookie(call, name).unwrap_or_default()),
         HashOn::Address => match call.client {

@@ -89,14 +89,14 @@ enum Decided {
     Local(Local),
 }
 
-/// Carries one call from its head to the last byte of its answer.
+/// Carries one call from its head to the last byte of its answer, and says when that was.
 pub(crate) async fn serve(
     worker: &Rc<Worker>,
     peer: &Peer,
     incoming: &mut Incoming,
     request: &Request,
     timer: &mut Timer,
-) {
+) -> u64 {
     let held = worker.live();
     let live: &Live = &held;
     let trusted = forwarded::is_trusted(peer.address.ip(), &live.snapshot.trusted_proxies);
@@ -106,6 +106,7 @@ pub(crate) async fn serve(
         stopped(&around, incoming, timer, &mut record, stop).await;
     }
     record.finish(worker, peer, live, request);
+    record.last_us() / 1_000
 }
 
 /// The call's story. An error before the answer began is answered by `stopped`.
@@ -128,13 +129,17 @@ async fn answer(
     incoming.bound_body(around.request.framing, operation.body_bytes);
 
     let mut dispatched = dispatch::dispatch(around, &decision, incoming, timer, record).await?;
-    record.mark(Phase::Dispatch, around.worker);
     record.status = dispatched.head.status;
     if dispatched.head.upgrade {
-        return upgraded(around, incoming, dispatched, timer, record).await;
+        // Rare, and large: not part of every connection's size.
+        return Box::pin(upgraded(around, incoming, &mut dispatched, timer, record)).await;
     }
-    reshape(around, &decision, incoming, &mut dispatched)?;
-    carry(around, incoming, dispatched, timer, record).await
+    reshape(around, &decision, incoming, &mut dispatched, record)?;
+    carry(around, incoming, &mut dispatched, timer, record).await?;
+    let until_ms = record.last_us() / 1_000 + dispatched.keep_alive_ms;
+    dispatched.outgoing.release(around.worker, dispatched.in_flight.endpoint(), until_ms);
+    incoming.leave_body();
+    Ok(())
 }
 
 /// Route, identify, permit, admit: everything that is decided on the head alone, without waiting.
@@ -180,12 +185,17 @@ fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Sto
                 param_names: &operation.param_names,
                 params: &params,
             };
-            let mut mark = |phase| record.mark(phase, worker);
+            // Where nothing is asked no time passes, and the clock is not read.
+            let is_timed = !operation.rules.is_empty();
+            let mut mark = |phase| {
+                if is_timed && phase != Phase::Permit {
+                    record.mark(phase, worker);
+                }
+            };
             let permit = portway_policy::decide(&call, &operation.rules, &worker.world(live), &mut mark)?;
             record.app = permit.app().cloned();
             record.limit = permit.limit().copied();
-            let state = &live.services[service_index].backends[usize::from(operation.backend)];
-            let hash = dispatch::hash_of(&call, &state.settings());
+            let hash = dispatch::hash_of(&call, &service.backend(operation).document.balance);
             Ok(Decided::Dispatch(Decision { service: service_index, operation: index, permit, hash }))
         }
         elsewhere => without_operation(around, elsewhere, record),
@@ -271,6 +281,7 @@ fn reshape(
     decision: &Decision,
     incoming: &mut Incoming,
     dispatched: &mut Dispatched,
+    record: &Record,
 ) -> Result<(), Stop> {
     let head = dispatched.head;
     let is_head = around.request.method == portway_http1::Method::Head;
@@ -285,7 +296,7 @@ fn reshape(
     let (bytes, fields) = dispatched.outgoing.answer();
     let written = incoming.answer(head.status, length, |out| {
         forward::write_answer_fields(bytes, fields, bodiless && head.status != 204, out);
-        forward::write_gateway_fields(&dispatched.request_id, decision.permit.limit(), out);
+        forward::write_gateway_fields(&record.request_id, decision.permit.limit(), out);
         if let Some(cors) = &service.cors {
             cors.answer(around.request.known(Known::Origin)).each(|name, value| {
                 portway_http1::write_field(out, name.as_bytes(), value.as_bytes());
@@ -300,68 +311,59 @@ fn reshape(
 async fn carry(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
-    dispatched: Dispatched,
+    dispatched: &mut Dispatched,
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
-    let Dispatched { mut outgoing, mut upload, mut in_flight, keep_alive_ms, idle_ms, .. } = dispatched;
+    let Dispatched { outgoing, upload, in_flight, idle_ms, .. } = dispatched;
     let clock = around.worker.clock;
     let bounds = &around.live.bounds;
     let deadlines = BodyDeadlines {
         call_ms: record.started_us / 1_000 + bounds.call_ms,
-        idle_ms,
+        idle_ms: *idle_ms,
         write_ms: bounds.write_ms,
     };
     let mut download = Download::new();
     let carried =
-        transfer::carry(incoming, &mut outgoing, &mut upload, &mut download, timer, (clock, &deadlines))
-            .await;
+        transfer::carry(incoming, outgoing, upload, &mut download, timer, (clock, &deadlines)).await;
     record.bytes_in = upload.bytes;
     record.bytes_out = download.bytes;
-    let now_ms = record.last_us() / 1_000;
-    match carried {
-        Ok(()) => {
-            outgoing.release(around.worker, in_flight.endpoint(), now_ms + keep_alive_ms);
-            incoming.leave_body();
-            Ok(())
+    carried.map_err(|fault| {
+        if matches!(fault, Fault::BackendBodyBroken | Fault::BackendBodyTimeout) {
+            in_flight.report(crate::upstream::Outcome::Failed(fault), clock.now_ms());
         }
-        Err(fault) => {
-            if matches!(fault, Fault::BackendBodyBroken | Fault::BackendBodyTimeout) {
-                in_flight.report(crate::upstream::Outcome::Failed(fault), clock.now_ms());
-            }
-            Err(Stop::Cut(fault))
-        }
-    }
+        Stop::Cut(fault)
+    })
 }
 
 /// The backend has switched protocols: bytes both ways from here on.
 async fn upgraded(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
-    dispatched: Dispatched,
+    dispatched: &mut Dispatched,
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
-    let Dispatched { mut outgoing, head, request_id, idle_ms, in_flight: _in_flight, .. } = dispatched;
-    let (Incoming::Http1(caller), Some(protocol)) = (incoming, upgrade_protocol(&mut outgoing)) else {
+    let Dispatched { outgoing, head, idle_ms, .. } = dispatched;
+    let (Incoming::Http1(caller), Some(protocol)) = (incoming, upgrade_protocol(outgoing)) else {
         return Err(Stop::Failed(Failure::last(Fault::BackendInvalid)));
     };
     {
         let (bytes, fields) = outgoing.answer();
         caller.switch(|out| {
             forward::write_answer_fields(bytes, fields, false, out);
-            forward::write_gateway_fields(&request_id, None, out);
+            forward::write_gateway_fields(&record.request_id, None, out);
             out.extend_from_slice(b"connection: upgrade\r\n");
             portway_http1::write_field(out, b"upgrade", &protocol);
         });
     }
-    outgoing.consume_head(&head);
+    outgoing.consume_head(head);
     let Some(backend) = outgoing.as_http1() else {
         return Err(Stop::Cut(Fault::BackendInvalid));
     };
     let clock = around.worker.clock;
     let call_ms = record.started_us / 1_000 + around.live.bounds.call_ms;
-    let (up, down, ended) = relay::relay(caller, backend, timer, clock, (call_ms, idle_ms)).await;
+    let (up, down, ended) = relay::relay(caller, backend, timer, clock, (call_ms, *idle_ms)).await;
     record.bytes_in = up;
     record.bytes_out = down;
     ended.map_err(Stop::Cut)

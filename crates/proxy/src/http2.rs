@@ -238,7 +238,9 @@ async fn serve_stream(
 ) {
     let mut timer = Timer::new(worker.clock.base());
     match request {
-        Ok(request) => exchange::serve(worker, peer, &mut incoming, &request, &mut timer).await,
+        Ok(request) => {
+            exchange::serve(worker, peer, &mut incoming, &request, &mut timer).await;
+        }
         Err(reject) => respond::reject(worker, peer, &mut incoming, reject, &mut timer).await,
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn request(
     }
     let mut bytes = crate::buffer::lend_out();
     let written = write(parts, target_bytes_max, &mut bytes);
-    let mut head = if bytes.len() > crate::buffer::SMALL_BYTES { Lent::large() } else { Lent::small() };
+    let mut head = Lent::small();
     head.extend(&bytes);
     bytes.clear();
     crate::buffer::give_back_out(bytes);

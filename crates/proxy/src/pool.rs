@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,7 +17,27 @@ use crate::upstream::{Endpoint, EndpointId};
 const KEPT_MAX: usize = 1_024;
 
 #[derive(Default)]
-pub(crate) struct Pool(RefCell<HashMap<EndpointId, Shelf>>);
+pub(crate) struct Pool(RefCell<HashMap<EndpointId, Shelf, BuildHasherDefault<AsIs>>>);
+
+/// Ids of endpoints are hashes already.
+#[derive(Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id;
+    }
+}
 
 struct Shelf {
     endpoint: Arc<Endpoint>,

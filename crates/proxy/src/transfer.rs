@@ -107,6 +107,8 @@ fn caller_broke(broken: Broken) -> Stop {
 /// Deadlines while the head of an answer is awaited, on the worker's clock.
 #[derive(Clone, Copy)]
 pub(crate) struct HeadDeadlines {
+    /// Now.
+    pub(crate) begun_ms: u64,
     /// Of the call as a whole.
     pub(crate) call_ms: u64,
     /// The longest from the request's last byte to the answer's first.
@@ -140,9 +142,10 @@ pub(crate) async fn await_head(
         // The pause allowed begins anew with every part that moved.
         let moved = (upload.bytes, upload.over);
         if seen != Some(moved) {
+            let now_ms = if seen.is_none() { deadlines.begun_ms } else { clock.now_ms() };
             seen = Some(moved);
             let pause = if upload.over { deadlines.first_byte_ms } else { deadlines.body_ms };
-            timer.set(deadlines.call_ms.min(clock.now_ms() + pause));
+            timer.set(deadlines.call_ms.min(now_ms + pause));
         }
         match timer.poll(cx) {
             Poll::Pending => Poll::Pending,

@@ -117,6 +117,7 @@ impl Worker {
         self.ticks.set(self.ticks.get().wrapping_add(1));
         if self.ticks.get().is_multiple_of(TICKS_A_SWEEP) {
             self.pool.sweep(now_ms);
+            crate::buffer::shrink();
         }
         let idle = i64::try_from(self.pool.len()).unwrap_or(i64::MAX);
         self.metrics.gauge(Gauge::PoolIdle, idle - self.idle_shown.replace(idle));
