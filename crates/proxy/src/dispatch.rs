@@ -41,21 +41,6 @@ pub(crate) struct Dispatched {
     _slot: Slot,
 }
 
-/// What one attempt came to.
-struct Attempted {
-    outgoing: Outgoing,
-    head: ResponseHead,
-    upload: Upload,
-}
-
-/// Why an attempt came to nothing, and over what kind of connection.
-struct Missed {
-    stop: Stop,
-    reused: bool,
-    /// Whether some of the request's body is gone.
-    body_taken: bool,
-}
-
 /// Brings a call to a backend and waits for the head of its answer.
 pub(crate) async fn dispatch(
     around: &Surroundings<'_>,
@@ -66,7 +51,7 @@ pub(crate) async fn dispatch(
 ) -> Result<Dispatched, Stop> {
     let operation = &around.live.snapshot.services[decision.service].operations[decision.operation];
     let state = &around.live.services[decision.service].backends[usize::from(operation.backend)];
-    let settings = state.settings();
+    let settings = &*around.live.services[decision.service].settings[usize::from(operation.backend)];
     let call_due_ms = record.started_us / 1_000 + operation.timeout_ms;
     let slot = enter(around, state, incoming, timer, call_due_ms).await?;
     state.deposit(record.started_us / 1_000);
@@ -83,11 +68,19 @@ pub(crate) async fn dispatch(
         }
         record.tries += 1;
         record.target = Some(endpoint.address);
-        let attempted =
-            attempt(around, decision, (&endpoint, &settings), incoming, (timer, call_due_ms), record).await;
         let may_go_on = usize::from(record.tries) < (settings.attempts as usize).min(ATTEMPTS_MAX);
+        let mut upload = Upload::new();
+        let attempted = match connect(around, (&endpoint, settings), (timer, call_due_ms), record).await {
+            Ok(mut outgoing) => {
+                let asked = Asked { around, decision, endpoint: &endpoint, settings, call_due_ms };
+                attempt(&asked, incoming, (&mut outgoing, &mut upload), timer, record)
+                    .await
+                    .map(|head| (outgoing, head))
+            }
+            Err(failure) => Err(Stop::Failed(failure)),
+        };
         match attempted {
-            Ok(Attempted { outgoing, head, upload }) => {
+            Ok((outgoing, head)) => {
                 record.mark(Phase::Dispatch, around.worker);
                 let bad = settings.on_status.contains(&head.status);
                 let now_ms = record.last_us() / 1_000;
@@ -106,14 +99,15 @@ pub(crate) async fn dispatch(
                     _slot: slot,
                 });
             }
-            Err(missed) => {
+            Err(stop) => {
                 let now_ms = around.worker.clock.now_ms();
-                in_flight.report(verdict(&missed), now_ms);
-                let again = may_go_on && may_repeat(&missed, repeatable);
+                in_flight.report(verdict(&stop, record.reused), now_ms);
+                record.bytes_in = upload.bytes;
+                let again = may_go_on && upload.bytes == 0 && may_repeat(&stop, repeatable);
                 if again && may_retry(around, state, now_ms) {
                     continue;
                 }
-                return Err(missed.stop);
+                return Err(stop);
             }
         }
     }
@@ -153,83 +147,81 @@ fn may_retry(around: &Surroundings<'_>, state: &BackendState, now_ms: u64) -> bo
     may
 }
 
-fn may_repeat(missed: &Missed, repeatable: bool) -> bool {
-    let Stop::Failed(failure) = &missed.stop else { return false };
-    !missed.body_taken
-        && match failure.retry {
-            Retry::Yes => true,
-            Retry::IfIdempotent => repeatable,
-            Retry::Never => false,
-        }
+fn may_repeat(stop: &Stop, repeatable: bool) -> bool {
+    let Stop::Failed(failure) = stop else { return false };
+    match failure.retry {
+        Retry::Yes => true,
+        Retry::IfIdempotent => repeatable,
+        Retry::Never => false,
+    }
 }
 
 /// A connection that was at rest and turned out closed says nothing about the target.
-fn verdict(missed: &Missed) -> Outcome {
-    match &missed.stop {
-        Stop::Failed(failure) if missed.reused && failure.fault == Fault::BackendClosed => {
-            Outcome::Abandoned
-        }
+fn verdict(stop: &Stop, reused: bool) -> Outcome {
+    match stop {
+        Stop::Failed(failure) if reused && failure.fault == Fault::BackendClosed => Outcome::Abandoned,
         Stop::Failed(failure) => Outcome::Failed(failure.fault),
         Stop::Refused(..) | Stop::Cut(_) => Outcome::Abandoned,
     }
 }
 
-/// One attempt at one endpoint.
-async fn attempt(
+/// A connection to the endpoint: one at rest, or a new one.
+async fn connect(
     around: &Surroundings<'_>,
-    decision: &Decision,
     (endpoint, settings): (&Arc<Endpoint>, &Settings),
-    incoming: &mut Incoming,
     (timer, call_due_ms): (&mut Timer, u64),
     record: &mut Record,
-) -> Result<Attempted, Missed> {
-    let worker = around.worker;
-    let mut upload = Upload::new();
-    let connected = match connect::pooled(worker, endpoint, record.last_us() / 1_000) {
-        Some(outgoing) => Ok((outgoing, true)),
-        None => {
-            let connecting = connect::open(worker, endpoint, settings, (timer, call_due_ms));
-            Box::pin(connecting).await.map(|outgoing| (outgoing, false))
-        }
-    };
-    let (mut outgoing, reused) = connected.map_err(|failure| Missed {
-        stop: Stop::Failed(failure),
-        reused: false,
-        body_taken: false,
-    })?;
-    record.reused = reused;
-    let upgrade = around.request.upgrade && outgoing.can_upgrade() && !asks_for_h2c(around);
-    write_head(around, decision, (endpoint, settings), &mut outgoing, upgrade, record);
-    record.mark(Phase::Shape, worker);
+) -> Result<Outgoing, Failure> {
+    if let Some(outgoing) = connect::pooled(around.worker, endpoint, record.last_us() / 1_000) {
+        record.reused = true;
+        return Ok(outgoing);
+    }
+    record.reused = false;
+    // Rare, and large: not part of every connection's size.
+    Box::pin(connect::open(around.worker, endpoint, settings, (timer, call_due_ms))).await
+}
 
+/// What is asked of an endpoint.
+struct Asked<'a> {
+    around: &'a Surroundings<'a>,
+    decision: &'a Decision,
+    endpoint: &'a Endpoint,
+    settings: &'a Settings,
+    call_due_ms: u64,
+}
+
+/// One attempt over a connection: sends the request and waits for the final head.
+async fn attempt(
+    asked: &Asked<'_>,
+    incoming: &mut Incoming,
+    (outgoing, upload): (&mut Outgoing, &mut Upload),
+    timer: &mut Timer,
+    record: &mut Record,
+) -> Result<ResponseHead, Stop> {
+    let around = asked.around;
+    let upgrade = around.request.upgrade && outgoing.can_upgrade() && !asks_for_h2c(around);
+    write_head(asked, outgoing, upgrade, record);
+    record.mark(Phase::Shape, around.worker);
     let kind = match around.request.method {
         portway_http1::Method::Head => RequestKind::Head,
         _ if upgrade => RequestKind::Upgrade,
         _ => RequestKind::Other,
     };
-    let limits = HeadLimits { head_bytes: settings.head_bytes, fields: 256, target_bytes: 0 };
+    let limits = HeadLimits { head_bytes: asked.settings.head_bytes, fields: 256, target_bytes: 0 };
     let deadlines = HeadDeadlines {
         begun_ms: record.last_us() / 1_000,
-        call_ms: call_due_ms,
-        first_byte_ms: settings.first_byte_ms,
+        call_ms: asked.call_due_ms,
+        first_byte_ms: asked.settings.first_byte_ms,
         body_ms: around.live.bounds.body_ms,
     };
-    let asked = (kind, &limits, &deadlines);
-    match final_head(around, incoming, &mut outgoing, &mut upload, timer, asked).await {
-        Ok(head) => Ok(Attempted { outgoing, head, upload }),
-        Err(stop) => {
-            record.bytes_in = upload.bytes;
-            Err(Missed { stop, reused, body_taken: upload.bytes > 0 })
-        }
-    }
+    final_head(around, incoming, (outgoing, upload), timer, (kind, &limits, &deadlines)).await
 }
 
 /// Passes interim answers on and gives the final one.
 async fn final_head(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
-    outgoing: &mut Outgoing,
-    upload: &mut Upload,
+    (outgoing, upload): (&mut Outgoing, &mut Upload),
     timer: &mut Timer,
     asked: (RequestKind, &HeadLimits, &HeadDeadlines),
 ) -> Result<ResponseHead, Stop> {
@@ -255,19 +247,15 @@ async fn final_head(
     Err(Stop::Failed(Failure::last(Fault::BackendInvalid)))
 }
 
-fn write_head(
-    around: &Surroundings<'_>,
-    decision: &Decision,
-    (endpoint, settings): (&Endpoint, &Settings),
-    outgoing: &mut Outgoing,
-    upgrade: bool,
-    record: &Record,
-) {
+fn write_head(asked: &Asked<'_>, outgoing: &mut Outgoing, upgrade: bool, record: &Record) {
+    let Asked { around, decision, endpoint, settings, .. } = *asked;
     let request = around.request;
     let service = &around.live.snapshot.services[decision.service];
     let operation = &service.operations[decision.operation];
-    let given = record.rewritten_path.as_deref();
-    let path = given.unwrap_or_else(|| std::str::from_utf8(request.text(request.path)).unwrap_or("/"));
+    let path = match &record.rewritten_path {
+        Some(path) => path.as_bytes(),
+        None => request.text(request.path),
+    };
     let host = match &settings.host {
         HostHeader::Target => endpoint.host_header.as_bytes(),
         HostHeader::Caller => request.text(request.authority),
@@ -277,7 +265,10 @@ fn write_head(
     let forward = Forward {
         request,
         base_path: &endpoint.base_path,
-        path: service.inner_path(if path.is_empty() { "/" } else { path }),
+        path: match path.get(service.prefix.len()..) {
+            None | Some(b"") => b"/",
+            Some(inner) => inner,
+        },
         host,
         shape: &operation.shape,
         permit: &decision.permit,

@@ -18,7 +18,7 @@ pub(crate) struct Forward<'a> {
     /// Base path of the target.
     pub(crate) base_path: &'a str,
     /// Canonical path behind the service's prefix.
-    pub(crate) path: &'a str,
+    pub(crate) path: &'a [u8],
     /// `Host` to send.
     pub(crate) host: &'a [u8],
     pub(crate) shape: &'a Shape,
@@ -73,7 +73,7 @@ pub(crate) fn write_request(forward: &Forward<'_>, out: &mut Vec<u8>) {
         Framing::None | Framing::UntilClose => {}
     }
     forward.forwarding.write(out);
-    http1::write_field(out, b"x-request-id", forward.request_id.as_str().as_bytes());
+    http1::write_field(out, b"x-request-id", forward.request_id.as_bytes());
     http1::write_field(out, b"traceparent", &forward.trace.traceparent());
     if let Some(app) = forward.permit.app() {
         http1::write_field(out, b"x-portway-app", app.name.as_str().as_bytes());
@@ -98,7 +98,7 @@ fn write_target(forward: &Forward<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(request.method());
     out.push(b' ');
     out.extend_from_slice(forward.base_path.as_bytes());
-    out.extend_from_slice(forward.path.as_bytes());
+    out.extend_from_slice(forward.path);
     if forward.shape.edits_query() {
         out.push(b'?');
         let start = out.len();
@@ -253,7 +253,7 @@ pub(crate) fn write_gateway_fields(
     limit: Option<&portway_policy::LimitState>,
     out: &mut Vec<u8>,
 ) {
-    http1::write_field(out, b"x-request-id", request_id.as_str().as_bytes());
+    http1::write_field(out, b"x-request-id", request_id.as_bytes());
     if let Some(state) = limit {
         out.extend_from_slice(b"ratelimit-policy: ");
         rate_headers::write_policy(state, out);

@@ -13,7 +13,7 @@ use portway_snapshot::{Compiled, Service, Snapshot};
 use crate::telemetry::Metrics;
 use crate::telemetry::SeriesId;
 use crate::tls::ClientTlsFiles;
-use crate::upstream::{BackendSpec, BackendState, TargetSpec, Upstreams};
+use crate::upstream::{BackendSpec, BackendState, Settings, TargetSpec, Upstreams};
 
 /// What every call holds from its beginning to its end.
 pub(crate) struct Live {
@@ -27,6 +27,8 @@ pub(crate) struct Live {
 pub(crate) struct LiveService {
     /// By the index that an operation names.
     pub(crate) backends: Vec<Arc<BackendState>>,
+    /// Their settings, alike.
+    pub(crate) settings: Vec<Arc<Settings>>,
     /// By the index of an operation.
     pub(crate) series: Vec<SeriesId>,
     /// Of calls that met no operation.
@@ -68,8 +70,10 @@ impl Live {
         let mut states = states.into_iter();
         let mut state_of = |service: &Arc<Service>| {
             let name = service.name.as_str();
+            let backends: Vec<_> = states.by_ref().take(service.backends.len()).collect();
             LiveService {
-                backends: states.by_ref().take(service.backends.len()).collect(),
+                settings: backends.iter().map(|state| Arc::clone(&state.settings())).collect(),
+                backends,
                 series: service.operations.iter().map(|op| parts.metrics.series(name, &op.id)).collect(),
                 unmatched: parts.metrics.series(name, ""),
             }

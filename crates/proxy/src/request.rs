@@ -67,11 +67,18 @@ impl Request {
 
     /// Methods are tokens, which are ASCII.
     pub(crate) fn method_str(&self) -> &str {
-        std::str::from_utf8(self.method()).unwrap_or("")
+        match self.method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            _ => std::str::from_utf8(self.method()).unwrap_or(""),
+        }
     }
 
     /// The target was checked to be visible ASCII.
     pub(crate) fn query_str(&self) -> &str {
+        if self.query.is_empty() {
+            return "";
+        }
         std::str::from_utf8(self.text(self.query)).unwrap_or("")
     }
 

@@ -87,9 +87,16 @@ impl Stream {
     /// Whether a connection at rest is still fit for use: open, and nothing arrived unasked. Costs
     /// no system call unless the runtime saw an event.
     pub(crate) fn is_quiet(&mut self) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
         let mut byte = [0; 1];
-        self.poll_read(&mut cx, &mut byte).is_pending()
+        match self {
+            Self::Plain(tcp) => {
+                matches!(tcp.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+            // A ticket of TLS may have come, which is nothing of HTTP.
+            Self::Tls(_) => {
+                self.poll_read(&mut Context::from_waker(Waker::noop()), &mut byte).is_pending()
+            }
+        }
     }
 }
 
