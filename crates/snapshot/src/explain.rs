@@ -538,19 +538,13 @@ impl fmt::Display for Route {
             line("target", &format!("{address} (weight {weight})"))?;
         }
         line("host", &self.backend.host)?;
-        line(
-            "sets",
-            &[self.backend.set_headers.join(", "), self.backend.set_query.join(", ")]
-                .join(" ")
-                .trim()
-                .to_owned(),
-        )?;
-        line(
-            "drops",
-            &[self.backend.drop_headers.join(", "), self.backend.drop_query.join(", ")]
-                .join(" ")
-                .trim()
-                .to_owned(),
-        )
+        line("sets", &joined(&self.backend.set_headers, &self.backend.set_query))?;
+        line("drops", &joined(&self.backend.drop_headers, &self.backend.drop_query))
     }
+}
+
+/// Names of headers, then of query parameters.
+fn joined(headers: &[String], query: &[String]) -> String {
+    let query = query.iter().map(|name| format!("?{name}"));
+    headers.iter().cloned().chain(query).collect::<Vec<_>>().join(", ")
 }

@@ -195,7 +195,8 @@ impl Router {
     /// it has none of its own, and `*` takes what is left. `None`: the method is not allowed there.
     pub(crate) fn candidates(&self, leaf: u32, method: &str) -> Option<&[Candidate]> {
         let entries = slice(&self.methods, self.leaves[leaf as usize].methods);
-        let named = |name: &str| entries.iter().find(|entry| self.text(entry.method) == name);
+        let named =
+            |name: &str| entries.iter().find(|entry| self.bytes(entry.method) == name.as_bytes());
         let entry = named(method)
             .or_else(|| if method == "HEAD" { named("GET") } else { None })
             .or_else(|| named("*"))?;
@@ -229,6 +230,11 @@ impl Router {
 
     fn text(&self, span: Span) -> &str {
         &self.text[span.start as usize..(span.start + span.length) as usize]
+    }
+
+    #[inline]
+    fn bytes(&self, span: Span) -> &[u8] {
+        &self.text.as_bytes()[span.start as usize..(span.start + span.length) as usize]
     }
 }
 
@@ -341,16 +347,15 @@ impl Walk<'_, '_, '_> {
         let loose = if self.own_loose { None } else { Loose::of(segment) };
         let key = loose.as_ref().map_or(segment.as_bytes(), Loose::as_bytes);
         let edges = slice(&router.literals, node.literals);
-        let first = edges.partition_point(|edge| router.text(edge.key).as_bytes() < key);
-        let same_key =
-            || edges[first..].iter().take_while(|edge| router.text(edge.key).as_bytes() == key);
-        if let Some(edge) = same_key().find(|edge| router.text(edge.text) == segment)
+        let first = edges.partition_point(|edge| router.bytes(edge.key) < key);
+        let same_key = || edges[first..].iter().take_while(|edge| router.bytes(edge.key) == key);
+        if let Some(edge) = same_key().find(|edge| router.bytes(edge.text) == segment.as_bytes())
             && let Some(leaf) = self.after(edge.child, end)
         {
             return Some(leaf);
         }
         let ends_path = loose.as_ref().is_some_and(|loose| loose.ends_path);
-        for edge in same_key().filter(|edge| router.text(edge.text) != segment) {
+        for edge in same_key().filter(|edge| router.bytes(edge.text) != segment.as_bytes()) {
             self.near = true;
             if self.loosely
                 && let Some(leaf) =
@@ -398,7 +403,7 @@ fn fits(
 ) -> bool {
     let literal = |piece: &MixedPiece| match piece {
         MixedPiece::Literal { text, loose } => {
-            Some(router.text(if loosely { *loose } else { *text }).as_bytes())
+            Some(router.bytes(if loosely { *loose } else { *text }))
         }
         MixedPiece::Parameter => None,
     };

@@ -3,6 +3,14 @@
 //!
 //! `UPDATE=1 cargo test -p portway-snapshot --test data` writes them anew.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test reads files and may fail"
+)]
+
+#[path = "common/shared.rs"]
 mod common;
 
 use std::fmt::Write;

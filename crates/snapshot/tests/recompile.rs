@@ -1,5 +1,13 @@
 //! What a change costs: what has not changed is taken over, what has is made anew.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test reads files and may fail"
+)]
+
+#[path = "common/shared.rs"]
 mod common;
 
 use std::sync::Arc;

@@ -1,6 +1,14 @@
 //! Spellings of `/admin` by the hundred, before origins of many habits: no origin may read `/admin` in what is
 //! forwarded unless the call was judged as `/admin`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test reads files and may fail"
+)]
+
+#[path = "common/shared.rs"]
 mod common;
 
 use std::collections::BTreeSet;
