@@ -13,6 +13,7 @@ mod hosts;
 mod loose;
 pub mod router;
 pub mod snapshot;
+mod text_hash;
 
 pub use backend::{Backend, Target, TargetFault};
 pub use canonical::{

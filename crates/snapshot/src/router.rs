@@ -31,6 +31,7 @@ use portway_contract::template::{PathTemplate, Piece};
 
 use crate::dispatch::Condition;
 use crate::loose::{Loose, is_own_loose};
+use crate::text_hash::hash;
 
 /// The most segments of a template.
 pub const MAX_SEGMENTS: usize = 64;
@@ -87,7 +88,9 @@ struct Node {
 
 #[derive(Debug)]
 struct LiteralEdge {
-    /// What the edges of a node are sorted by: the loose form.
+    /// What the edges of a node are sorted by: a hash of the loose form.
+    hash: u32,
+    /// The loose form.
     key: Span,
     text: Span,
     child: u32,
@@ -347,8 +350,10 @@ impl Walk<'_, '_, '_> {
         let loose = if self.own_loose { None } else { Loose::of(segment) };
         let key = loose.as_ref().map_or(segment.as_bytes(), Loose::as_bytes);
         let edges = slice(&router.literals, node.literals);
-        let first = edges.partition_point(|edge| router.bytes(edge.key) < key);
-        let same_key = || edges[first..].iter().take_while(|edge| router.bytes(edge.key) == key);
+        let hash = key_hash(key);
+        let first = edges.partition_point(|edge| edge.hash < hash);
+        let same_hash = edges[first..].iter().take_while(|edge| edge.hash == hash);
+        let same_key = || same_hash.clone().filter(|edge| router.bytes(edge.key) == key);
         if let Some(edge) = same_key().find(|edge| router.bytes(edge.text) == segment.as_bytes())
             && let Some(leaf) = self.after(edge.child, end)
         {
@@ -385,6 +390,12 @@ impl Walk<'_, '_, '_> {
         self.near |= near;
         near && self.loosely
     }
+}
+
+/// Segments are looked up by this: comparing numbers is cheaper than comparing texts, and one text is compared
+/// at the end.
+fn key_hash(key: &[u8]) -> u32 {
+    hash(key) as u32
 }
 
 fn some(index: u32) -> Option<u32> {

@@ -5,7 +5,7 @@
 
 use super::{
     BTreeMap, Candidate, Entry, Leaf, LiteralEdge, Loose, MethodEntry, MixedEdge, MixedPiece, NONE,
-    Node, Piece, Router, Span,
+    Node, Piece, Router, Span, key_hash,
 };
 use crate::dispatch::Condition;
 
@@ -121,15 +121,17 @@ impl Tables {
         let (leaf, slash, tail) =
             (self.leaf(branch.leaf), self.leaf(branch.slash), self.leaf(branch.tail));
         // Children first: the edges of one node must lie side by side.
-        let literals: Vec<LiteralEdge> = branch
+        let mut literals: Vec<LiteralEdge> = branch
             .literals
             .into_iter()
             .map(|((key, text), child)| LiteralEdge {
+                hash: key_hash(&key),
                 key: self.loose_text(&key, &text),
                 text: self.intern(&text),
                 child: self.node(child),
             })
             .collect();
+        literals.sort_by_key(|edge| edge.hash);
         let mixed: Vec<MixedEdge> = branch
             .mixed
             .into_iter()
@@ -183,8 +185,7 @@ impl Tables {
         self.leaves.len() as u32 - 1
     }
 
-    /// The loose form as text. One that is no text (half of an escaped character cannot be) never
-    /// differs from its literal in practice; the literal stands in for it.
+    /// The loose form as text. Literals are canonical, so what their escapes stand for is text too.
     fn loose_text(&mut self, key: &[u8], text: &str) -> Span {
         match std::str::from_utf8(key) {
             Ok(key) => self.intern(key),
