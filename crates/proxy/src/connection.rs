@@ -1,7 +1,7 @@
 //! One connection of a caller, from the moment it was accepted: PROXY header, TLS, and then calls
 //! over whichever protocol it speaks. Runs in a task of its own, with deadlines at every step.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use portway_policy::Scheme;
+use portway_snapshot::canonical_host;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -40,27 +41,38 @@ pub(crate) struct Peer {
     hop: Hop,
     /// Name that was asked for by SNI, and the certificates it was chosen from.
     name: Option<(Option<Box<str>>, Arc<ServerTls>)>,
-    /// The host that was last found to agree with it.
-    agreed: RefCell<String>,
+    /// The host that was last asked for.
+    last: RefCell<LastHost>,
+}
+
+/// Calls of one connection nearly always ask for the same host: it is looked at once.
+#[derive(Default)]
+pub(crate) struct LastHost {
+    /// As it was sent.
+    given: Box<[u8]>,
+    /// In canonical form.
+    pub(crate) host: Box<str>,
+    /// Whether the connection was made for it.
+    pub(crate) agrees: bool,
 }
 
 impl Peer {
     fn new(address: SocketAddr, name: Option<(Option<Box<str>>, Arc<ServerTls>)>) -> Self {
         let tls = name.is_some();
-        Self { address, tls, hop: Hop::new(address.ip()), name, agreed: RefCell::default() }
+        Self { address, tls, hop: Hop::new(address.ip()), name, last: RefCell::default() }
     }
 
-    /// Whether a request for `host` may come over this connection.
-    pub(crate) fn answers_for(&self, host: &str) -> bool {
-        let Some((sni, tls)) = &self.name else { return true };
-        if *self.agreed.borrow() == host && !host.is_empty() {
-            return true;
+    /// The host that a request asks for, in canonical form, and whether requests for it may come over
+    /// this connection; `None` if it is not a host.
+    pub(crate) fn host(&self, given: &[u8]) -> Option<Ref<'_, LastHost>> {
+        if *self.last.borrow().given != *given || given.is_empty() {
+            let mut text = String::new();
+            let host = canonical_host(given, &mut text).ok()?;
+            let agrees =
+                self.name.as_ref().is_none_or(|(sni, tls)| tls.sni_agrees(sni.as_deref(), host));
+            *self.last.borrow_mut() = LastHost { given: given.into(), host: host.into(), agrees };
         }
-        let agrees = tls.sni_agrees(sni.as_deref(), host);
-        if agrees {
-            host.clone_into(&mut self.agreed.borrow_mut());
-        }
-        agrees
+        Some(self.last.borrow())
     }
 
     /// What a backend is told of the way that the call took.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use portway_http1::{Framing, Known, Reject};
 use portway_policy::{Call, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme};
-use portway_snapshot::{Operation, Routed, Service, canonical_host, canonical_path};
+use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
 use crate::connection::Peer;
 use crate::dispatch::{self, Dispatched};
@@ -148,12 +148,13 @@ fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Sto
     if request.method == portway_http1::Method::Connect {
         return Err(Stop::refused(Reason::ConnectRefused));
     }
-    let mut host_text = String::new();
-    let host = canonical_host(request.text(request.authority), &mut host_text)
-        .map_err(|_| Stop::refused(Reason::BadRequest))?;
-    if !peer.answers_for(host) {
+    let asked = peer
+        .host(request.text(request.authority))
+        .ok_or_else(|| Stop::refused(Reason::BadRequest))?;
+    if !asked.agrees {
         return Err(Stop::refused(Reason::Misdirected));
     }
+    let host = &*asked.host;
     let mut rewritten = String::new();
     let path = canonical_path(request.text(request.path), &mut rewritten)
         .map_err(|_| Stop::refused(Reason::BadPath))?

@@ -3,6 +3,7 @@
 //! Assumes that `h2` has checked pseudo-headers and connection-specific fields; checks all that it
 //! does not.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
 use portway_http1::{self as http1, Field, Framing, Known, Reject, Span};
 
@@ -157,16 +158,20 @@ pub(crate) fn answer(headers: &HeaderMap) -> Result<Lent, Reject> {
 /// Lines of fields as a map for HTTP/2.
 pub(crate) fn to_map(lines: &[u8]) -> HeaderMap {
     let mut map = HeaderMap::with_capacity(16);
-    let mut rest = lines;
-    while let Some(end) = memchr::memchr(b'\r', rest) {
-        let line = &rest[..end];
-        rest = rest.get(end + 2..).unwrap_or_default();
-        let Some(colon) = memchr::memchr(b':', line) else { continue };
+    // All values share one allocation.
+    let shared = Bytes::copy_from_slice(lines);
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\r', lines) {
+        let line = &lines[start..end];
+        let Some(colon) = memchr::memchr(b':', line) else { break };
+        let value = line[colon + 1..].trim_ascii();
+        let at = value.as_ptr() as usize - lines.as_ptr() as usize;
         let name = HeaderName::from_bytes(&line[..colon]);
-        let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii());
+        let value = HeaderValue::from_maybe_shared(shared.slice(at..at + value.len()));
         if let (Ok(name), Ok(value)) = (name, value) {
             map.append(name, value);
         }
+        start = end + 2;
     }
     map
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use portway_http1::Known;
 use portway_policy::{App, LimitState, Phase};
 
 use crate::connection::Peer;
@@ -49,7 +50,7 @@ impl Record {
     pub(crate) fn begin(worker: &Worker, peer: &Peer, request: &Request, trusted: bool) -> Self {
         let now_us = worker.clock.now_us();
         let random = &worker.random;
-        let given = if trusted { request.known(portway_http1::Known::XRequestId) } else { None };
+        let given = if trusted { request.known(Known::XRequestId) } else { None };
         worker.metrics.gauge(Gauge::CallsInFlight, 1);
         Self {
             started_us: now_us,
@@ -62,7 +63,7 @@ impl Record {
             app: None,
             limit: None,
             request_id: RequestId::choose(given, worker.unix_ms_at(now_us), random),
-            trace: TraceContext::of(request, random),
+            trace: TraceContext::from_field(request.only(Known::Traceparent), random),
             status: 0,
             outcome: OutcomeId::OK,
             word: "ok",
@@ -183,7 +184,7 @@ impl Record {
         call.tries = self.tries;
         call.target = self.target;
         call.reused = self.reused;
-        call.user_agent = request.known(portway_http1::Known::UserAgent).unwrap_or_default();
+        call.user_agent = request.known(Known::UserAgent).unwrap_or_default();
         let mut name = [0; LIMIT_NAME_BYTES];
         call.limit = self.limit.as_ref().map(|state| LimitShown {
             name: joined(state, &mut name),

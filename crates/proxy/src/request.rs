@@ -86,6 +86,15 @@ impl Request {
         !matches!(self.framing, Framing::None | Framing::Length(0))
     }
 
+    /// The field of a name that is known, if there is exactly one.
+    pub(crate) fn only(&self, known: Known) -> Option<&[u8]> {
+        let mut fields = self.fields().iter().filter(|field| field.known == known);
+        match (fields.next(), fields.next()) {
+            (Some(field), None) => Some(self.text(field.value)),
+            _ => None,
+        }
+    }
+
     /// The first field of a name that is known.
     pub(crate) fn known(&self, known: Known) -> Option<&[u8]> {
         self.fields().iter().find(|field| field.known == known).map(|field| self.text(field.value))

@@ -20,6 +20,9 @@ use crate::lines;
 /// The most payload of one frame that is handed to `h2` at once.
 const PIECE_BYTES: usize = 64 << 10;
 
+/// A last piece up to this size is not held back here until the caller has room for it.
+const LAST_PIECE_BYTES: usize = 4 << 10;
+
 /// One stream of a caller.
 pub(crate) struct Http2Incoming {
     receive: RecvStream,
@@ -170,15 +173,21 @@ impl Http2Incoming {
         }
         let send = self.send.as_mut().ok_or(Gone)?;
         let wanted = data.len().min(PIECE_BYTES);
-        send.reserve_capacity(wanted);
-        let mut room = send.capacity();
-        while room == 0 {
-            room = match ready!(send.poll_capacity(cx)) {
-                Some(Ok(room)) => room,
-                Some(Err(_)) | None => return Poll::Ready(Err(Gone)),
-            };
-        }
-        let count = wanted.min(room);
+        let is_last = self.answer_left == Some(wanted as u64) && wanted <= LAST_PIECE_BYTES;
+        let count = if is_last {
+            // Nothing comes after it: `h2` may hold it until the caller's window has room.
+            wanted
+        } else {
+            send.reserve_capacity(wanted);
+            let mut room = send.capacity();
+            while room == 0 {
+                room = match ready!(send.poll_capacity(cx)) {
+                    Some(Ok(room)) => room,
+                    Some(Err(_)) | None => return Poll::Ready(Err(Gone)),
+                };
+            }
+            wanted.min(room)
+        };
         let left = self.answer_left.map(|left| left.saturating_sub(count as u64));
         let ends = left == Some(0);
         send.send_data(Bytes::copy_from_slice(&data[..count]), ends).map_err(|_| Gone)?;
