@@ -229,7 +229,8 @@ impl Inbox {
         let mut head = self.0.take()?;
         let rest = head.start + len..head.end;
         if !rest.is_empty() {
-            let mut lent = if rest.len() > KEPT_SMALL_BYTES { Lent::large() } else { Lent::small() };
+            let mut lent =
+                if rest.len() > KEPT_SMALL_BYTES { Lent::large() } else { Lent::small() };
             lent.extend(&head.storage[rest]);
             self.0 = Some(lent);
         }
@@ -261,7 +262,11 @@ impl Inbox {
 
 impl Inbox {
     /// Reads into the thread's scratch buffer and keeps what came.
-    fn poll_fill_small(&mut self, cx: &mut Context<'_>, stream: &mut Stream) -> Poll<io::Result<usize>> {
+    fn poll_fill_small(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut Stream,
+    ) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let count = ready!(stream.poll_read(cx, scratch))?;
             if count > 0 {
@@ -340,7 +345,8 @@ impl Outbox {
             self.chunk_left = data.len();
         }
         let data = if chunked { &data[..data.len().min(self.chunk_left)] } else { data };
-        let taken = if data.len() <= GATHER_BYTES && self.bytes.len() + data.len() <= GATHERED_BYTES {
+        let taken = if data.len() <= GATHER_BYTES && self.bytes.len() + data.len() <= GATHERED_BYTES
+        {
             self.bytes().extend_from_slice(data);
             data.len()
         } else {

@@ -47,7 +47,11 @@ pub(crate) async fn open(
     dialled
 }
 
-async fn dial(worker: &Worker, endpoint: &Arc<Endpoint>, settings: &Settings) -> Result<Outgoing, Failure> {
+async fn dial(
+    worker: &Worker,
+    endpoint: &Arc<Endpoint>,
+    settings: &Settings,
+) -> Result<Outgoing, Failure> {
     let stream = stream(endpoint).await?;
     if !endpoint.http2 {
         return Ok(Outgoing::Http1(Http1Outgoing::new(stream)));

@@ -236,11 +236,13 @@ async fn serve_http1(visit: &mut Visit, place: &Place, stream: Stream, timer: &m
             Next::Request(request) => {
                 visit.became(Wire::Http1);
                 rested_ms =
-                    exchange::serve(&visit.worker, &visit.peer, &mut incoming, &request, timer).await;
+                    exchange::serve(&visit.worker, &visit.peer, &mut incoming, &request, timer)
+                        .await;
             }
             Next::Rejected(reject) => {
                 http1.close_after();
-                Box::pin(respond::reject(&visit.worker, &visit.peer, &mut incoming, reject, timer)).await;
+                Box::pin(respond::reject(&visit.worker, &visit.peer, &mut incoming, reject, timer))
+                    .await;
             }
             Next::Late => {
                 http1.close_after();

@@ -5,13 +5,13 @@
 //! and the operation to say, never for this loop.
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use portway_http1::{HeadLimits, Known, RequestKind, ResponseHead};
 use portway_model::{Balance, HashOn, HostHeader};
 use portway_policy::{Call, Phase};
+use portway_snapshot::Operation;
 
 use crate::connect;
 use crate::exchange::{Decision, Stop, Surroundings};
@@ -22,23 +22,66 @@ use crate::outgoing::Outgoing;
 use crate::record::Record;
 use crate::telemetry::Event;
 use crate::timer::Timer;
-use crate::transfer::{self, HeadDeadlines, Upload};
-use crate::upstream::{BackendState, Endpoint, EndpointId, InFlight, Outcome, Settings, Slot, hash_key};
+use crate::transfer::{self, AskedFor, Upload};
+use crate::upstream::{
+    BackendState, Endpoint, EndpointId, InFlight, Outcome, Settings, Slot, hash_key,
+};
+use crate::worker::Worker;
 
 /// Interim answers (1xx) passed on for one call; a backend that sends more is broken.
 const INTERIM_MAX: u32 = 16;
 /// The most attempts of one call; documents cannot ask for more.
 const ATTEMPTS_MAX: usize = 3;
 
-/// An answer that has begun.
-pub(crate) struct Dispatched {
-    pub(crate) outgoing: Outgoing,
-    pub(crate) head: ResponseHead,
+/// The backend's side of a call: made before anything is asked, filled on the way, and kept until the
+/// answer's body has ended. It stays where it is, because moving it would cost every call.
+pub(crate) struct Leg {
+    outgoing: Option<Outgoing>,
     pub(crate) upload: Upload,
-    pub(crate) in_flight: InFlight,
-    pub(crate) keep_alive_ms: u64,
-    pub(crate) idle_ms: u64,
-    _slot: Slot,
+    in_flight: Option<InFlight>,
+    slot: Option<Slot>,
+}
+
+impl Leg {
+    pub(crate) fn new() -> Self {
+        Self { outgoing: None, upload: Upload::new(), in_flight: None, slot: None }
+    }
+
+    /// The connection of an answer that has begun, and what still goes up on it.
+    pub(crate) fn parts(&mut self) -> (&mut Outgoing, &mut Upload) {
+        (self.outgoing.as_mut().expect("dispatched"), &mut self.upload)
+    }
+
+    /// The answer's body broke.
+    pub(crate) fn broke(&mut self, fault: Fault, now_ms: u64) {
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.report(Outcome::Failed(fault), now_ms);
+        }
+    }
+
+    /// The answer was received to its end: the connection may be used again.
+    pub(crate) fn release(&mut self, worker: &Worker, until_ms: u64) {
+        if let (Some(outgoing), Some(in_flight)) = (self.outgoing.take(), &self.in_flight) {
+            outgoing.release(worker, in_flight.endpoint(), until_ms);
+        }
+    }
+
+    fn report(&mut self, outcome: Outcome, now_ms: u64) {
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.report(outcome, now_ms);
+        }
+    }
+}
+
+/// Where a call is sent: what was compiled, and what is happening there.
+struct Destination<'a> {
+    around: &'a Surroundings<'a>,
+    decision: &'a Decision,
+    operation: &'a Operation,
+    state: &'a Arc<BackendState>,
+    settings: &'a Settings,
+    /// When the call must have an answer.
+    due_ms: u64,
 }
 
 /// Brings a call to a backend and waits for the head of its answer.
@@ -46,87 +89,81 @@ pub(crate) async fn dispatch(
     around: &Surroundings<'_>,
     decision: &Decision,
     incoming: &mut Incoming,
+    leg: &mut Leg,
     timer: &mut Timer,
     record: &mut Record,
-) -> Result<Dispatched, Stop> {
+) -> Result<ResponseHead, Stop> {
     let operation = &around.live.snapshot.services[decision.service].operations[decision.operation];
-    let state = &around.live.services[decision.service].backends[usize::from(operation.backend)];
-    let settings = &*around.live.services[decision.service].settings[usize::from(operation.backend)];
-    let call_due_ms = record.started_us / 1_000 + operation.timeout_ms;
-    let slot = enter(around, state, incoming, timer, call_due_ms).await?;
-    state.deposit(record.started_us / 1_000);
-
-    let repeatable = operation.idempotent || is_idempotent(around.request.method());
+    let service = &around.live.services[decision.service];
+    let to = Destination {
+        around,
+        decision,
+        operation,
+        state: &service.backends[usize::from(operation.backend)],
+        settings: &service.settings[usize::from(operation.backend)],
+        due_ms: record.started_us / 1_000 + operation.timeout_ms,
+    };
+    leg.slot = Some(enter(&to, incoming, timer).await?);
+    to.state.deposit(record.started_us / 1_000);
     let mut tried = [EndpointId(0); ATTEMPTS_MAX];
     loop {
         let attempts = usize::from(record.tries);
         let now_ms = record.last_us() / 1_000;
-        let endpoint = state.pick(decision.hash, &tried[..attempts.min(ATTEMPTS_MAX)], now_ms).map_err(Stop::Failed)?;
-        let mut in_flight = endpoint.begin();
-        if attempts < ATTEMPTS_MAX {
-            tried[attempts] = endpoint.id;
-        }
+        let endpoint =
+            to.state.pick(decision.hash, &tried[..attempts], now_ms).map_err(Stop::Failed)?;
+        tried[attempts] = endpoint.id;
         record.tries += 1;
         record.target = Some(endpoint.address);
-        let may_go_on = usize::from(record.tries) < (settings.attempts as usize).min(ATTEMPTS_MAX);
-        let mut upload = Upload::new();
-        let attempted = match connect(around, (&endpoint, settings), (timer, call_due_ms), record).await {
-            Ok(mut outgoing) => {
-                let asked = Asked { around, decision, endpoint: &endpoint, settings, call_due_ms };
-                attempt(&asked, incoming, (&mut outgoing, &mut upload), timer, record)
-                    .await
-                    .map(|head| (outgoing, head))
-            }
-            Err(failure) => Err(Stop::Failed(failure)),
-        };
-        match attempted {
-            Ok((outgoing, head)) => {
-                record.mark(Phase::Dispatch, around.worker);
-                let bad = settings.on_status.contains(&head.status);
-                let now_ms = record.last_us() / 1_000;
-                in_flight.report(if bad { Outcome::AnsweredBad } else { Outcome::Answered }, now_ms);
-                let again = bad && may_go_on && repeatable && upload.bytes == 0 && upload.is_over();
-                if again && may_retry(around, state, now_ms) {
-                    continue;
-                }
-                return Ok(Dispatched {
-                    outgoing,
-                    head,
-                    upload,
-                    in_flight,
-                    keep_alive_ms: settings.keep_alive_ms,
-                    idle_ms: settings.idle_ms,
-                    _slot: slot,
-                });
-            }
-            Err(stop) => {
-                let now_ms = around.worker.clock.now_ms();
-                in_flight.report(verdict(&stop, record.reused), now_ms);
-                record.bytes_in = upload.bytes;
-                let again = may_go_on && upload.bytes == 0 && may_repeat(&stop, repeatable);
-                if again && may_retry(around, state, now_ms) {
-                    continue;
-                }
-                return Err(stop);
-            }
+        leg.in_flight = Some(endpoint.begin());
+        leg.upload = Upload::new();
+        let attempted = attempt(&to, &endpoint, incoming, leg, timer, record).await;
+        if let Some(ended) = judge(&to, attempted, leg, record) {
+            return ended;
         }
     }
 }
 
+/// What an attempt came to; `None` if there is to be another.
+fn judge(
+    to: &Destination<'_>,
+    attempted: Result<ResponseHead, Stop>,
+    leg: &mut Leg,
+    record: &mut Record,
+) -> Option<Result<ResponseHead, Stop>> {
+    record.mark(Phase::Dispatch, to.around.worker);
+    let now_ms = record.last_us() / 1_000;
+    let (outcome, is_failed) = match &attempted {
+        Ok(head) if to.settings.on_status.contains(&head.status) => (Outcome::AnsweredBad, true),
+        Ok(_) => (Outcome::Answered, false),
+        Err(stop) => (verdict(stop, record.reused), true),
+    };
+    leg.report(outcome, now_ms);
+    let most = (to.settings.attempts as usize).min(ATTEMPTS_MAX);
+    // What was taken from the caller is gone, and cannot be sent again.
+    let may_go_on = is_failed && usize::from(record.tries) < most && leg.upload.bytes == 0;
+    if may_go_on && may_repeat(&attempted, leg, to) && may_retry(to, now_ms) {
+        leg.outgoing = None;
+        return None;
+    }
+    if attempted.is_err() {
+        record.bytes_in = leg.upload.bytes;
+        leg.outgoing = None;
+    }
+    Some(attempted)
+}
+
 /// A place among the calls of the backend. Waits in its queue if there is none.
 async fn enter(
-    around: &Surroundings<'_>,
-    state: &Arc<BackendState>,
+    to: &Destination<'_>,
     incoming: &mut Incoming,
     timer: &mut Timer,
-    call_due_ms: u64,
 ) -> Result<Slot, Stop> {
-    if let Some(slot) = state.try_enter() {
+    if let Some(slot) = to.state.try_enter() {
         return Ok(slot);
     }
-    let is_bodiless = !around.request.has_body();
-    let mut entering = pin!(Box::pin(state.enter()));
-    timer.set(call_due_ms);
+    let is_bodiless = !to.around.request.has_body();
+    let mut entering = Box::pin(to.state.enter());
+    timer.set(to.due_ms);
     poll_fn(|cx| {
         if let Poll::Ready(entered) = entering.as_mut().poll(cx) {
             return Poll::Ready(entered.map_err(Stop::Failed));
@@ -139,93 +176,85 @@ async fn enter(
     .await
 }
 
-fn may_retry(around: &Surroundings<'_>, state: &BackendState, now_ms: u64) -> bool {
-    let may = state.may_retry(now_ms);
+fn may_retry(to: &Destination<'_>, now_ms: u64) -> bool {
+    let may = to.state.may_retry(now_ms);
     if !may {
-        around.worker.metrics.add(Event::RetryDenied);
+        to.around.worker.metrics.add(Event::RetryDenied);
     }
     may
 }
 
-fn may_repeat(stop: &Stop, repeatable: bool) -> bool {
-    let Stop::Failed(failure) = stop else { return false };
-    match failure.retry {
-        Retry::Yes => true,
-        Retry::IfIdempotent => repeatable,
-        Retry::Never => false,
+fn may_repeat(attempted: &Result<ResponseHead, Stop>, leg: &Leg, to: &Destination<'_>) -> bool {
+    let does_no_harm = to.operation.idempotent || is_idempotent(to.around.request.method());
+    match attempted {
+        Ok(_) => does_no_harm && leg.upload.is_over(),
+        Err(Stop::Failed(failure)) => match failure.retry {
+            Retry::Yes => true,
+            Retry::IfIdempotent => does_no_harm,
+            Retry::Never => false,
+        },
+        Err(Stop::Refused(..) | Stop::Cut(_)) => false,
     }
 }
 
 /// A connection that was at rest and turned out closed says nothing about the target.
 fn verdict(stop: &Stop, reused: bool) -> Outcome {
     match stop {
-        Stop::Failed(failure) if reused && failure.fault == Fault::BackendClosed => Outcome::Abandoned,
+        Stop::Failed(failure) if reused && failure.fault == Fault::BackendClosed => {
+            Outcome::Abandoned
+        }
         Stop::Failed(failure) => Outcome::Failed(failure.fault),
         Stop::Refused(..) | Stop::Cut(_) => Outcome::Abandoned,
     }
 }
 
-/// A connection to the endpoint: one at rest, or a new one.
-async fn connect(
-    around: &Surroundings<'_>,
-    (endpoint, settings): (&Arc<Endpoint>, &Settings),
-    (timer, call_due_ms): (&mut Timer, u64),
-    record: &mut Record,
-) -> Result<Outgoing, Failure> {
-    if let Some(outgoing) = connect::pooled(around.worker, endpoint, record.last_us() / 1_000) {
-        record.reused = true;
-        return Ok(outgoing);
-    }
-    record.reused = false;
-    // Rare, and large: not part of every connection's size.
-    Box::pin(connect::open(around.worker, endpoint, settings, (timer, call_due_ms))).await
-}
-
-/// What is asked of an endpoint.
-struct Asked<'a> {
-    around: &'a Surroundings<'a>,
-    decision: &'a Decision,
-    endpoint: &'a Endpoint,
-    settings: &'a Settings,
-    call_due_ms: u64,
-}
-
-/// One attempt over a connection: sends the request and waits for the final head.
+/// One attempt: a connection, the request over it, and the final head.
 async fn attempt(
-    asked: &Asked<'_>,
+    to: &Destination<'_>,
+    endpoint: &Arc<Endpoint>,
     incoming: &mut Incoming,
-    (outgoing, upload): (&mut Outgoing, &mut Upload),
+    leg: &mut Leg,
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<ResponseHead, Stop> {
-    let around = asked.around;
+    let around = to.around;
+    leg.outgoing = connect::pooled(around.worker, endpoint, record.last_us() / 1_000);
+    record.reused = leg.outgoing.is_some();
+    if !record.reused {
+        // Rare, and large: not part of every connection's size.
+        let opening = connect::open(around.worker, endpoint, to.settings, (timer, to.due_ms));
+        leg.outgoing = Some(Box::pin(opening).await.map_err(Stop::Failed)?);
+    }
+    let outgoing = leg.outgoing.as_mut().expect("connected above");
     let upgrade = around.request.upgrade && outgoing.can_upgrade() && !asks_for_h2c(around);
-    write_head(asked, outgoing, upgrade, record);
+    write_head(to, endpoint, outgoing, upgrade, record);
     record.mark(Phase::Shape, around.worker);
     let kind = match around.request.method {
         portway_http1::Method::Head => RequestKind::Head,
         _ if upgrade => RequestKind::Upgrade,
         _ => RequestKind::Other,
     };
-    let limits = HeadLimits { head_bytes: asked.settings.head_bytes, fields: 256, target_bytes: 0 };
-    let deadlines = HeadDeadlines {
+    let asked = AskedFor {
+        kind,
+        limits: HeadLimits { head_bytes: to.settings.head_bytes, fields: 256, target_bytes: 0 },
         begun_ms: record.last_us() / 1_000,
-        call_ms: asked.call_due_ms,
-        first_byte_ms: asked.settings.first_byte_ms,
+        call_ms: to.due_ms,
+        first_byte_ms: to.settings.first_byte_ms,
         body_ms: around.live.bounds.body_ms,
     };
-    final_head(around, incoming, (outgoing, upload), timer, (kind, &limits, &deadlines)).await
+    final_head(around, incoming, leg, timer, &asked).await
 }
 
 /// Passes interim answers on and gives the final one.
 async fn final_head(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
-    (outgoing, upload): (&mut Outgoing, &mut Upload),
+    leg: &mut Leg,
     timer: &mut Timer,
-    asked: (RequestKind, &HeadLimits, &HeadDeadlines),
+    asked: &AskedFor,
 ) -> Result<ResponseHead, Stop> {
     let clock = around.worker.clock;
+    let (outgoing, upload) = leg.parts();
     for _ in 0..INTERIM_MAX {
         let head = transfer::await_head(incoming, outgoing, upload, timer, clock, asked).await?;
         if head.status >= 200 || head.upgrade {
@@ -247,11 +276,16 @@ async fn final_head(
     Err(Stop::Failed(Failure::last(Fault::BackendInvalid)))
 }
 
-fn write_head(asked: &Asked<'_>, outgoing: &mut Outgoing, upgrade: bool, record: &Record) {
-    let Asked { around, decision, endpoint, settings, .. } = *asked;
+fn write_head(
+    to: &Destination<'_>,
+    endpoint: &Endpoint,
+    outgoing: &mut Outgoing,
+    upgrade: bool,
+    record: &Record,
+) {
+    let Destination { around, decision, operation, settings, .. } = *to;
     let request = around.request;
     let service = &around.live.snapshot.services[decision.service];
-    let operation = &service.operations[decision.operation];
     let path = match &record.rewritten_path {
         Some(path) => path.as_bytes(),
         None => request.text(request.path),

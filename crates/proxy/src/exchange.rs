@@ -7,23 +7,25 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use portway_http1::{Framing, Known, Reject};
+use portway_http1::{Framing, Known, Reject, ResponseHead};
 use portway_policy::{Call, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme};
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
 use crate::connection::Peer;
-use crate::dispatch::{self, Dispatched};
+use crate::dispatch::{self, Leg};
 use crate::failure::{Failure, Fault};
 use crate::forward;
 use crate::forwarded;
 use crate::incoming::{Gone, Incoming, Length};
 use crate::live::Live;
+use crate::outgoing::Outgoing;
 use crate::record::Record;
 use crate::relay;
 use crate::request::Request;
 use crate::respond::{self, Local};
 use crate::timer::Timer;
 use crate::transfer::{self, BodyDeadlines, Download};
+use crate::upstream::Settings;
 use crate::worker::Worker;
 
 /// Why a call does not reach its end as it should.
@@ -128,16 +130,19 @@ async fn answer(
     check_length(around.request, operation)?;
     incoming.bound_body(around.request.framing, operation.body_bytes);
 
-    let mut dispatched = dispatch::dispatch(around, &decision, incoming, timer, record).await?;
-    record.status = dispatched.head.status;
-    if dispatched.head.upgrade {
+    let mut leg = Leg::new();
+    let head = dispatch::dispatch(around, &decision, incoming, &mut leg, timer, record).await?;
+    record.status = head.status;
+    let settings = &around.live.services[decision.service].settings[usize::from(operation.backend)];
+    if head.upgrade {
         // Rare, and large: not part of every connection's size.
-        return Box::pin(upgraded(around, incoming, &mut dispatched, timer, record)).await;
+        let (outgoing, _) = leg.parts();
+        return Box::pin(upgraded(around, incoming, outgoing, &head, settings, timer, record))
+            .await;
     }
-    reshape(around, &decision, incoming, &mut dispatched, record)?;
-    carry(around, incoming, &mut dispatched, timer, record).await?;
-    let until_ms = record.last_us() / 1_000 + dispatched.keep_alive_ms;
-    dispatched.outgoing.release(around.worker, dispatched.in_flight.endpoint(), until_ms);
+    reshape(around, &decision, incoming, leg.parts().0, &head, record)?;
+    carry(around, incoming, &mut leg, settings, timer, record).await?;
+    leg.release(around.worker, record.last_us() / 1_000 + settings.keep_alive_ms);
     incoming.leave_body();
     Ok(())
 }
@@ -193,11 +198,17 @@ fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Sto
                     record.mark(phase, worker);
                 }
             };
-            let permit = portway_policy::decide(&call, &operation.rules, &worker.world(live), &mut mark)?;
+            let permit =
+                portway_policy::decide(&call, &operation.rules, &worker.world(live), &mut mark)?;
             record.app = permit.app().cloned();
             record.limit = permit.limit().copied();
             let hash = dispatch::hash_of(&call, &service.backend(operation).document.balance);
-            Ok(Decided::Dispatch(Decision { service: service_index, operation: index, permit, hash }))
+            Ok(Decided::Dispatch(Decision {
+                service: service_index,
+                operation: index,
+                permit,
+                hash,
+            }))
         }
         elsewhere => without_operation(around, elsewhere, record),
     };
@@ -281,10 +292,10 @@ fn reshape(
     around: &Surroundings<'_>,
     decision: &Decision,
     incoming: &mut Incoming,
-    dispatched: &mut Dispatched,
+    outgoing: &mut Outgoing,
+    head: &ResponseHead,
     record: &Record,
 ) -> Result<(), Stop> {
-    let head = dispatched.head;
     let is_head = around.request.method == portway_http1::Method::Head;
     let bodiless = is_head || head.status == 204 || head.status == 304;
     let length = match head.framing {
@@ -294,7 +305,7 @@ fn reshape(
         Framing::Chunked | Framing::UntilClose => Length::Unknown,
     };
     let service = &around.live.snapshot.services[decision.service];
-    let (bytes, fields) = dispatched.outgoing.answer();
+    let (bytes, fields) = outgoing.answer();
     let written = incoming.answer(head.status, length, |out| {
         forward::write_answer_fields(bytes, fields, bodiless && head.status != 204, out);
         forward::write_gateway_fields(&record.request_id, decision.permit.limit(), out);
@@ -304,7 +315,7 @@ fn reshape(
             });
         }
     });
-    dispatched.outgoing.consume_head(&head);
+    outgoing.consume_head(head);
     written.map_err(|Gone| Stop::Cut(Fault::CallerGone))
 }
 
@@ -312,26 +323,28 @@ fn reshape(
 async fn carry(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
-    dispatched: &mut Dispatched,
+    leg: &mut Leg,
+    settings: &Settings,
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
-    let Dispatched { outgoing, upload, in_flight, idle_ms, .. } = dispatched;
+    let (outgoing, upload) = leg.parts();
     let clock = around.worker.clock;
     let bounds = &around.live.bounds;
     let deadlines = BodyDeadlines {
         call_ms: record.started_us / 1_000 + bounds.call_ms,
-        idle_ms: *idle_ms,
+        idle_ms: settings.idle_ms,
         write_ms: bounds.write_ms,
     };
     let mut download = Download::new();
     let carried =
-        transfer::carry(incoming, outgoing, upload, &mut download, timer, (clock, &deadlines)).await;
+        transfer::carry(incoming, outgoing, upload, &mut download, timer, (clock, &deadlines))
+            .await;
     record.bytes_in = upload.bytes;
     record.bytes_out = download.bytes;
     carried.map_err(|fault| {
         if matches!(fault, Fault::BackendBodyBroken | Fault::BackendBodyTimeout) {
-            in_flight.report(crate::upstream::Outcome::Failed(fault), clock.now_ms());
+            leg.broke(fault, clock.now_ms());
         }
         Stop::Cut(fault)
     })
@@ -341,11 +354,12 @@ async fn carry(
 async fn upgraded(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
-    dispatched: &mut Dispatched,
+    outgoing: &mut Outgoing,
+    head: &ResponseHead,
+    settings: &Settings,
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
-    let Dispatched { outgoing, head, idle_ms, .. } = dispatched;
     let (Incoming::Http1(caller), Some(protocol)) = (incoming, upgrade_protocol(outgoing)) else {
         return Err(Stop::Failed(Failure::last(Fault::BackendInvalid)));
     };
@@ -364,15 +378,19 @@ async fn upgraded(
     };
     let clock = around.worker.clock;
     let call_ms = record.started_us / 1_000 + around.live.bounds.call_ms;
-    let (up, down, ended) = relay::relay(caller, backend, timer, clock, (call_ms, *idle_ms)).await;
+    let (up, down, ended) =
+        relay::relay(caller, backend, timer, clock, (call_ms, settings.idle_ms)).await;
     record.bytes_in = up;
     record.bytes_out = down;
     ended.map_err(Stop::Cut)
 }
 
-fn upgrade_protocol(outgoing: &mut crate::outgoing::Outgoing) -> Option<Vec<u8>> {
+fn upgrade_protocol(outgoing: &mut Outgoing) -> Option<Vec<u8>> {
     let (bytes, fields) = outgoing.answer();
-    fields.iter().find(|field| field.known == Known::Upgrade).map(|field| field.value.of(bytes).to_vec())
+    fields
+        .iter()
+        .find(|field| field.known == Known::Upgrade)
+        .map(|field| field.value.of(bytes).to_vec())
 }
 
 /// A call that stopped: its caller is told if that is still possible, and cut off if not.
@@ -404,5 +422,7 @@ async fn send(
     let is_head = around.request.method == portway_http1::Method::Head;
     let clock = around.worker.clock;
     let write_ms = around.live.bounds.write_ms;
-    respond::send(local, incoming, record, is_head, (timer, clock, write_ms)).await.map_err(Stop::Cut)
+    respond::send(local, incoming, record, is_head, (timer, clock, write_ms))
+        .await
+        .map_err(Stop::Cut)
 }

@@ -148,7 +148,10 @@ impl Fault {
             | Self::BackendInvalid
             | Self::BackendHeadTooLarge
             | Self::BackendBodyBroken => 502,
-            Self::ConnectTimeout | Self::FirstByteTimeout | Self::CallTimeout | Self::BackendBodyTimeout => 504,
+            Self::ConnectTimeout
+            | Self::FirstByteTimeout
+            | Self::CallTimeout
+            | Self::BackendBodyTimeout => 504,
             Self::CallerGone | Self::CallerTooSlow => 499,
             Self::Internal => 500,
         }
@@ -157,14 +160,20 @@ impl Fault {
     /// Title of the answer.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::NoTarget | Self::QueueFull | Self::QueueTimeout => "The service is busy or unwell",
-            Self::DnsFailed | Self::ConnectFailed | Self::TlsFailed => "The service cannot be reached",
-            Self::BackendClosed | Self::BackendInvalid | Self::BackendHeadTooLarge | Self::BackendBodyBroken => {
-                "The service gave no proper answer"
+            Self::NoTarget | Self::QueueFull | Self::QueueTimeout => {
+                "The service is busy or unwell"
             }
-            Self::ConnectTimeout | Self::FirstByteTimeout | Self::CallTimeout | Self::BackendBodyTimeout => {
-                "The service did not answer in time"
+            Self::DnsFailed | Self::ConnectFailed | Self::TlsFailed => {
+                "The service cannot be reached"
             }
+            Self::BackendClosed
+            | Self::BackendInvalid
+            | Self::BackendHeadTooLarge
+            | Self::BackendBodyBroken => "The service gave no proper answer",
+            Self::ConnectTimeout
+            | Self::FirstByteTimeout
+            | Self::CallTimeout
+            | Self::BackendBodyTimeout => "The service did not answer in time",
             Self::CallerGone | Self::CallerTooSlow => "The caller went away",
             Self::Internal => "Something went wrong in the gateway",
         }
@@ -185,7 +194,9 @@ impl Fault {
             Self::QueueTimeout => {
                 "The call waited for a place at the backend for `concurrency.queue_timeout`. It may be repeated after `Retry-After`."
             }
-            Self::ConnectFailed => "The target refused the connection or could not be reached. Nothing was sent to it.",
+            Self::ConnectFailed => {
+                "The target refused the connection or could not be reached. Nothing was sent to it."
+            }
             Self::ConnectTimeout => {
                 "The target did not accept the connection within `timeouts.connect`. Nothing was sent to it."
             }
@@ -198,20 +209,30 @@ impl Fault {
             Self::BackendInvalid => {
                 "What the target sent is not valid HTTP, or cannot be passed on without doubt about where the answer ends."
             }
-            Self::BackendHeadTooLarge => "The head of the target's answer is larger than `head_bytes` of the backend.",
-            Self::FirstByteTimeout => "The target did not begin its answer within `timeouts.first_byte`.",
-            Self::CallTimeout => "The call did not get an answer within its `timeout`, all attempts included.",
+            Self::BackendHeadTooLarge => {
+                "The head of the target's answer is larger than `head_bytes` of the backend."
+            }
+            Self::FirstByteTimeout => {
+                "The target did not begin its answer within `timeouts.first_byte`."
+            }
+            Self::CallTimeout => {
+                "The call did not get an answer within its `timeout`, all attempts included."
+            }
             Self::BackendBodyBroken => {
                 "The target stopped in the middle of the body. The answer had begun, so the connection to the caller was cut: a cut answer is never passed off as a whole one."
             }
             Self::BackendBodyTimeout => {
                 "The target paused in the middle of the body for `timeouts.idle`. The connection to the caller was cut."
             }
-            Self::CallerGone => "The caller closed the connection before the answer was whole. Only the log shows this.",
+            Self::CallerGone => {
+                "The caller closed the connection before the answer was whole. Only the log shows this."
+            }
             Self::CallerTooSlow => {
                 "The caller did not take what was sent to it for `bounds.write_timeout`, or the call lasted `bounds.call_timeout`. Only the log shows this."
             }
-            Self::Internal => "A fault of Portway itself. The log has the request id; please report it.",
+            Self::Internal => {
+                "A fault of Portway itself. The log has the request id; please report it."
+            }
         }
     }
 

@@ -163,10 +163,7 @@ fn is_of_connection(known: Known) -> bool {
 
 /// Fields of a request that the gateway writes itself.
 fn is_set_anew(known: Known) -> bool {
-    matches!(
-        known,
-        Known::Host | Known::XRequestId | Known::Traceparent
-    )
+    matches!(known, Known::Host | Known::XRequestId | Known::Traceparent)
 }
 
 /// Fields in which proxies tell where a call came from.
@@ -216,10 +213,9 @@ impl<'a> Nominated<'a> {
 
     fn names(&self, name: &[u8]) -> bool {
         let Some(fields) = self.fields else { return false };
-        fields
-            .iter()
-            .filter(|field| field.known == Known::Connection)
-            .any(|field| list_items(field.value.of(self.bytes)).any(|item| item.eq_ignore_ascii_case(name)))
+        fields.iter().filter(|field| field.known == Known::Connection).any(|field| {
+            list_items(field.value.of(self.bytes)).any(|item| item.eq_ignore_ascii_case(name))
+        })
     }
 }
 
@@ -229,7 +225,12 @@ fn is_usual(item: &[u8]) -> bool {
 
 /// Writes the fields of an answer that pass to the caller. `length_kept` keeps a `Content-Length`
 /// that says only how long a body would have been (`HEAD`, 304).
-pub(crate) fn write_answer_fields(bytes: &[u8], fields: &[Field], length_kept: bool, out: &mut Vec<u8>) {
+pub(crate) fn write_answer_fields(
+    bytes: &[u8],
+    fields: &[Field],
+    length_kept: bool,
+    out: &mut Vec<u8>,
+) {
     let nominated = Nominated::of(bytes, fields);
     let mut runs = Runs::new(bytes);
     for field in fields {

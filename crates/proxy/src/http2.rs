@@ -211,8 +211,12 @@ fn accept_stream(
     tally.streams.set(tally.streams.get() + 1);
     let share = Share { tally: Rc::clone(tally), head_bytes };
     let is_head = parts.method == http::Method::HEAD;
-    let request =
-        lines::request(&parts, receive.is_end_stream(), bounds.head.fields, bounds.head.target_bytes);
+    let request = lines::request(
+        &parts,
+        receive.is_end_stream(),
+        bounds.head.fields,
+        bounds.head.target_bytes,
+    );
     drop(parts);
     let incoming = Box::new(Http2Incoming::new(receive, respond, is_head, Rc::clone(tally)));
     let worker = Rc::clone(worker);

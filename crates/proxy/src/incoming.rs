@@ -110,7 +110,11 @@ impl Incoming {
     }
 
     /// Takes some payload of the answer, and says how much.
-    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Gone>> {
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<Result<usize, Gone>> {
         match self {
             Self::Http1(http1) => http1.poll_send(cx, data),
             Self::Http2(http2) => http2.poll_send(cx, data),

@@ -18,7 +18,11 @@ fn put(into: &mut Vec<u8>, bytes: &[u8]) -> Span {
 }
 
 /// Writes fields down as lines, with their spans. `Cookie` crumbs (RFC 9113 §8.2.3) become one field.
-fn put_fields(headers: &HeaderMap, out: &mut Vec<u8>, fields: &mut Vec<Field>) -> Result<(), Reject> {
+fn put_fields(
+    headers: &HeaderMap,
+    out: &mut Vec<u8>,
+    fields: &mut Vec<Field>,
+) -> Result<(), Reject> {
     for (name, value) in headers {
         let known = Known::from_name(name.as_str().as_bytes());
         if known == Known::Cookie && fields.iter().any(|field| field.known == Known::Cookie) {
@@ -86,7 +90,11 @@ struct Written {
     framing: Framing,
 }
 
-fn write(parts: &request::Parts, target_bytes_max: usize, out: &mut Vec<u8>) -> Result<Written, Reject> {
+fn write(
+    parts: &request::Parts,
+    target_bytes_max: usize,
+    out: &mut Vec<u8>,
+) -> Result<Written, Reject> {
     let method = match parts.method {
         Method::GET => http1::Method::Get,
         Method::HEAD => http1::Method::Head,
@@ -133,7 +141,9 @@ fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a [u8], Rejec
     }
     let text = match (uri.authority(), host) {
         (Some(authority), None) => authority.as_str().as_bytes(),
-        (Some(authority), Some(host)) if host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) => {
+        (Some(authority), Some(host))
+            if host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) =>
+        {
             host.as_bytes()
         }
         (Some(_), Some(_)) => return Err(Reject::HostDisagrees),

@@ -66,7 +66,10 @@ pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, reception:
 /// The peer was gone before it was accepted; nothing is wrong here.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind as K;
-    matches!(error.kind(), K::ConnectionAborted | K::ConnectionReset | K::ConnectionRefused | K::Interrupted)
+    matches!(
+        error.kind(),
+        K::ConnectionAborted | K::ConnectionReset | K::ConnectionRefused | K::Interrupted
+    )
 }
 
 fn welcome(worker: &Rc<Worker>, reception: &Rc<Reception>, tcp: TcpStream, address: SocketAddr) {

@@ -74,7 +74,11 @@ impl Live {
             LiveService {
                 settings: backends.iter().map(|state| Arc::clone(&state.settings())).collect(),
                 backends,
-                series: service.operations.iter().map(|op| parts.metrics.series(name, &op.id)).collect(),
+                series: service
+                    .operations
+                    .iter()
+                    .map(|op| parts.metrics.series(name, &op.id))
+                    .collect(),
                 unmatched: parts.metrics.series(name, ""),
             }
         };
@@ -102,7 +106,8 @@ fn spec(backend: &portway_snapshot::Backend) -> BackendSpec {
         weight: target.weight,
         host_header: target.host_header.clone(),
     };
-    let file = |path: &Option<String>| path.as_ref().map(|path| Path::new(&*backend.files).join(path));
+    let file =
+        |path: &Option<String>| path.as_ref().map(|path| Path::new(&*backend.files).join(path));
     BackendSpec {
         key: backend.key.clone(),
         targets: backend.targets.iter().map(target).collect(),
@@ -117,7 +122,8 @@ fn spec(backend: &portway_snapshot::Backend) -> BackendSpec {
 
 impl LiveBounds {
     fn new(bounds: &portway_model::Bounds, files_max: u64) -> Self {
-        let bytes = |size: portway_model::ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
+        let bytes =
+            |size: portway_model::ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
         // Each connection of a caller may need one to a backend; some files are for everything else.
         let files = files_max.saturating_sub(256) / 2;
         Self {

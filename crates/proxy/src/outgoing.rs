@@ -39,7 +39,11 @@ impl Outgoing {
     }
 
     /// Takes some payload of the request, and says how much.
-    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, ()>> {
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<Result<usize, ()>> {
         match self {
             Self::Http1(http1) => http1.poll_send(cx, data),
             Self::Http2(http2) => http2.poll_send(cx, data),

@@ -91,7 +91,9 @@ impl Pool {
     pub(crate) fn shared(&self, id: EndpointId) -> Option<Rc<Http2Connection>> {
         let shelves = self.0.borrow();
         let mut shared = shelves.get(&id)?.shared.iter();
-        shared.find(|shared| shared.connection.has_room()).map(|shared| Rc::clone(&shared.connection))
+        shared
+            .find(|shared| shared.connection.has_room())
+            .map(|shared| Rc::clone(&shared.connection))
     }
 
     /// Keeps a connection to be shared until it has been idle for `keep_alive_ms`.
@@ -110,7 +112,9 @@ impl Pool {
     pub(crate) fn sweep(&self, now_ms: u64) {
         self.0.borrow_mut().retain(|_, shelf| {
             let current = shelf.endpoint.is_current();
-            shelf.idle.retain_mut(|idle| current && idle.until_ms > now_ms && idle.stream.is_quiet());
+            shelf
+                .idle
+                .retain_mut(|idle| current && idle.until_ms > now_ms && idle.stream.is_quiet());
             shelf.shared.retain(|shared| {
                 let connection = &shared.connection;
                 let old = connection.is_idle()

@@ -86,7 +86,9 @@ impl std::fmt::Display for BindFault {
                 write!(f, "cannot listen on {address}: {error}; see `gateway.listen`")
             }
             Self::Tls(mistakes) => write!(f, "{}", mistakes.join("\n")),
-            Self::Log(error) => write!(f, "the log of calls cannot be opened: {error}; see `gateway.log.to`"),
+            Self::Log(error) => {
+                write!(f, "the log of calls cannot be opened: {error}; see `gateway.log.to`")
+            }
             Self::System(why) => f.write_str(why),
         }
     }
@@ -117,10 +119,14 @@ struct Bindings {
 /// When a port, a certificate or the log cannot be had. Nothing was served then.
 pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
     let workers = settings.workers.max(1);
-    let addresses: Vec<String> = settings.listeners.iter().map(|listen| listen.address.to_string()).collect();
+    let addresses: Vec<String> =
+        settings.listeners.iter().map(|listen| listen.address.to_string()).collect();
     let names: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    let listeners =
-        settings.listeners.into_iter().map(|listen| Bindings::open(listen, workers)).collect::<Result<_, _>>()?;
+    let listeners = settings
+        .listeners
+        .into_iter()
+        .map(|listen| Bindings::open(listen, workers))
+        .collect::<Result<_, _>>()?;
     let logs_calls = settings.log.is_some();
     let sink = LogSink::start(settings.log.unwrap_or(LogTarget::Stdout)).map_err(BindFault::Log)?;
     let started = Instant::now();
@@ -129,7 +135,11 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
     let upstreams =
         Upstreams::new(settings.control, Arc::new(move || clock.now_ms()), Arc::new(resolver));
     let metrics = Metrics::new(Ceilings::default(), &names, unix_ms());
-    let parts = crate::live::Parts { upstreams: &upstreams, metrics: &metrics, files_max: settings.files_max };
+    let parts = crate::live::Parts {
+        upstreams: &upstreams,
+        metrics: &metrics,
+        files_max: settings.files_max,
+    };
     let live = Live::new(first, &parts).map_err(BindFault::Tls)?;
     let shared = Arc::new(Shared {
         live: Arc::new(ArcSwap::from_pointee(live)),
@@ -172,7 +182,12 @@ impl Bindings {
         if index >= self.sockets.len() {
             return Ok(vec![self.sockets[index % self.sockets.len()].try_clone()?]);
         }
-        self.sockets.iter().skip(index).step_by(workers).map(std::net::TcpListener::try_clone).collect()
+        self.sockets
+            .iter()
+            .skip(index)
+            .step_by(workers)
+            .map(std::net::TcpListener::try_clone)
+            .collect()
     }
 }
 
@@ -230,7 +245,10 @@ impl Bound {
         })
     }
 
-    fn seats_of(&self, worker: usize) -> Result<Vec<(std::net::TcpListener, Reception)>, BindFault> {
+    fn seats_of(
+        &self,
+        worker: usize,
+    ) -> Result<Vec<(std::net::TcpListener, Reception)>, BindFault> {
         let mut seats = Vec::new();
         for (index, bindings) in self.listeners.iter().enumerate() {
             let sockets = bindings
@@ -360,7 +378,8 @@ impl Running {
             Ok(live) => {
                 shared.live.store(Arc::new(live));
                 shared.metrics.add(telemetry::Event::SnapshotPublished);
-                *lock(&self.inner.published) = Published { unix_ms: unix_ms(), last_load_failed: false };
+                *lock(&self.inner.published) =
+                    Published { unix_ms: unix_ms(), last_load_failed: false };
                 Ok(())
             }
             Err(mistakes) => {
@@ -398,7 +417,11 @@ impl Running {
         };
         shared.metrics.render(&Views {
             now_unix_ms: unix_ms(),
-            snapshot: Some(SnapshotView { hash: &snapshot.hash, published_unix_ms, last_load_failed }),
+            snapshot: Some(SnapshotView {
+                hash: &snapshot.hash,
+                published_unix_ms,
+                last_load_failed,
+            }),
             backends: &shown,
             log: lock(&self.inner.sink).as_ref().map(LogSink::counts),
         })

@@ -12,7 +12,8 @@ use crate::failure::{Fault, Source};
 use crate::live::Live;
 use crate::request::{Request, Version};
 use crate::telemetry::{
-    Answerer, CallRecord, Event, Gauge, LimitShown, OutcomeId, PHASES, Protocol, RequestId, TraceContext,
+    Answerer, CallRecord, Event, Gauge, LimitShown, OutcomeId, PHASES, Protocol, RequestId,
+    TraceContext,
 };
 use crate::worker::Worker;
 
@@ -149,12 +150,20 @@ impl Record {
         }
     }
 
-    fn write_line(&self, worker: &Worker, peer: &Peer, live: &Live, request: &Request, total_us: u64) {
+    fn write_line(
+        &self,
+        worker: &Worker,
+        peer: &Peer,
+        live: &Live,
+        request: &Request,
+        total_us: u64,
+    ) {
         let mut call = CallRecord::new(worker.unix_ms_at(self.started_us), self.client);
         call.request_id = self.request_id.as_str();
         call.trace_id = self.trace.trace_id();
         call.span_id = self.trace.span_id();
-        call.protocol = if request.version == Version::Http2 { Protocol::Http2 } else { Protocol::Http1 };
+        call.protocol =
+            if request.version == Version::Http2 { Protocol::Http2 } else { Protocol::Http1 };
         call.tls = peer.tls;
         call.method = request.method();
         call.host = request.text(request.authority);

@@ -119,6 +119,7 @@ impl Headers for Request {
 impl Request {
     fn is_named(&self, field: &Field, known: Known, name: &str) -> bool {
         field.known == known
-            && (known != Known::Other || self.text(field.name).eq_ignore_ascii_case(name.as_bytes()))
+            && (known != Known::Other
+                || self.text(field.name).eq_ignore_ascii_case(name.as_bytes()))
     }
 }

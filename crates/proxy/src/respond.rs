@@ -10,8 +10,8 @@ use std::task::Poll;
 use portway_http1 as http1;
 use portway_policy::{Detail, Reason, Refusal, rate_headers};
 
-use crate::exchange::Stop;
 use crate::connection::Peer;
+use crate::exchange::Stop;
 use crate::failure::Fault;
 use crate::forward;
 use crate::incoming::{Gone, Incoming, Length};
@@ -52,7 +52,8 @@ impl Local {
 
     fn refusal(refusal: &Refusal, sentence: Option<&str>, record: &Record) -> Self {
         let reason = refusal.reason;
-        let mut local = Self::problem(reason.status(), reason.word(), reason.title(), sentence, record);
+        let mut local =
+            Self::problem(reason.status(), reason.word(), reason.title(), sentence, record);
         if let Detail::Allow(allow) = &refusal.detail {
             local.field("allow", allow);
         }
@@ -82,7 +83,13 @@ impl Local {
     }
 
     /// All text in here is ours and needs no escaping.
-    fn problem(status: u16, word: &str, title: &str, detail: Option<&str>, record: &Record) -> Self {
+    fn problem(
+        status: u16,
+        word: &str,
+        title: &str,
+        detail: Option<&str>,
+        record: &Record,
+    ) -> Self {
         let mut body = Vec::with_capacity(256);
         let mut member = |name: &str, value: &str| {
             body.extend_from_slice(if body.is_empty() { b"{\"" } else { b",\"" });
@@ -161,7 +168,8 @@ pub(crate) async fn send(
 ) -> Result<(), Fault> {
     incoming.leave_body();
     record.status = local.status;
-    let length = if local.status == 204 { Length::None } else { Length::Known(local.body.len() as u64) };
+    let length =
+        if local.status == 204 { Length::None } else { Length::Known(local.body.len() as u64) };
     let lines = |out: &mut Vec<u8>| {
         out.extend_from_slice(&local.lines);
         forward::write_gateway_fields(&record.request_id, None, out);

@@ -22,7 +22,9 @@ fn backend(view: &BackendView) -> telemetry::BackendView<'_> {
                 breaker: match endpoint.condition {
                     Condition::Open => telemetry::Breaker::Open,
                     Condition::Probing => telemetry::Breaker::HalfOpen,
-                    Condition::Well | Condition::Down | Condition::Ejected => telemetry::Breaker::Closed,
+                    Condition::Well | Condition::Down | Condition::Ejected => {
+                        telemetry::Breaker::Closed
+                    }
                 },
                 in_flight: u64::from(endpoint.in_flight),
             })

@@ -104,12 +104,13 @@ fn caller_broke(broken: Broken) -> Stop {
     }
 }
 
-/// Deadlines while the head of an answer is awaited, on the worker's clock.
-#[derive(Clone, Copy)]
-pub(crate) struct HeadDeadlines {
+/// What is asked for while the head of an answer is awaited, with deadlines on the worker's clock.
+pub(crate) struct AskedFor {
+    pub(crate) kind: RequestKind,
+    pub(crate) limits: HeadLimits,
     /// Now.
     pub(crate) begun_ms: u64,
-    /// Of the call as a whole.
+    /// When the call as a whole must have an answer.
     pub(crate) call_ms: u64,
     /// The longest from the request's last byte to the answer's first.
     pub(crate) first_byte_ms: u64,
@@ -124,7 +125,7 @@ pub(crate) async fn await_head(
     upload: &mut Upload,
     timer: &mut Timer,
     clock: WorkerClock,
-    (kind, limits, deadlines): (RequestKind, &HeadLimits, &HeadDeadlines),
+    asked: &AskedFor,
 ) -> Result<ResponseHead, Stop> {
     let mut seen = None;
     poll_fn(|cx| {
@@ -133,7 +134,7 @@ pub(crate) async fn await_head(
         {
             return Poll::Ready(Err(stop));
         }
-        if let Poll::Ready(head) = outgoing.poll_head(cx, kind, limits) {
+        if let Poll::Ready(head) = outgoing.poll_head(cx, asked.kind, &asked.limits) {
             return Poll::Ready(head.map_err(Stop::Failed));
         }
         if upload.over && incoming.poll_gone(cx).is_ready() {
@@ -142,20 +143,22 @@ pub(crate) async fn await_head(
         // The pause allowed begins anew with every part that moved.
         let moved = (upload.bytes, upload.over);
         if seen != Some(moved) {
-            let now_ms = if seen.is_none() { deadlines.begun_ms } else { clock.now_ms() };
+            let now_ms = if seen.is_none() { asked.begun_ms } else { clock.now_ms() };
             seen = Some(moved);
-            let pause = if upload.over { deadlines.first_byte_ms } else { deadlines.body_ms };
-            timer.set(deadlines.call_ms.min(now_ms + pause));
+            let pause = if upload.over { asked.first_byte_ms } else { asked.body_ms };
+            timer.set(asked.call_ms.min(now_ms + pause));
         }
         match timer.poll(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(()) if clock.now_ms() >= deadlines.call_ms => {
+            Poll::Ready(()) if clock.now_ms() >= asked.call_ms => {
                 Poll::Ready(Err(Stop::Failed(Failure::last(Fault::CallTimeout))))
             }
             Poll::Ready(()) if !upload.over && upload.waiting == Waiting::Caller => {
                 Poll::Ready(Err(Stop::refused(Reason::BodyTimeout)))
             }
-            Poll::Ready(()) => Poll::Ready(Err(Stop::Failed(Failure::sent(Fault::FirstByteTimeout)))),
+            Poll::Ready(()) => {
+                Poll::Ready(Err(Stop::Failed(Failure::sent(Fault::FirstByteTimeout))))
+            }
         }
     })
     .await
@@ -250,19 +253,27 @@ pub(crate) async fn carry(
         if received {
             download.waiting = Waiting::Caller;
             match incoming.poll_flush(cx) {
-                Poll::Ready(flushed) => return Poll::Ready(flushed.map_err(|Gone| Fault::CallerGone)),
+                Poll::Ready(flushed) => {
+                    return Poll::Ready(flushed.map_err(|Gone| Fault::CallerGone));
+                }
                 Poll::Pending => {}
             }
         }
         let moved = (upload.bytes, download.bytes, received);
         if seen != Some(moved) {
             seen = Some(moved);
-            let pause = if download.waiting == Waiting::Backend { deadlines.idle_ms } else { deadlines.write_ms };
+            let pause = if download.waiting == Waiting::Backend {
+                deadlines.idle_ms
+            } else {
+                deadlines.write_ms
+            };
             timer.set(deadlines.call_ms.min(clock.now_ms() + pause));
         }
         match timer.poll(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(()) if clock.now_ms() >= deadlines.call_ms => Poll::Ready(Err(Fault::CallTimeout)),
+            Poll::Ready(()) if clock.now_ms() >= deadlines.call_ms => {
+                Poll::Ready(Err(Fault::CallTimeout))
+            }
             Poll::Ready(()) if download.waiting == Waiting::Backend => {
                 Poll::Ready(Err(Fault::BackendBodyTimeout))
             }

@@ -27,7 +27,6 @@ mod window;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -125,11 +124,18 @@ impl Upstreams {
         let mut bound = Vec::with_capacity(ready.len());
         for (spec, tls) in ready {
             let settings = Settings::new(&spec.document);
-            let targets = spec.targets.iter().zip(tls).map(|(target, tls)| self.resolved(target, tls)).collect();
+            let targets = spec
+                .targets
+                .iter()
+                .zip(tls)
+                .map(|(target, tls)| self.resolved(target, tls))
+                .collect();
             let state = states
                 .remove(&spec.key)
                 .or_else(|| named.get(&spec.key).cloned())
-                .unwrap_or_else(|| BackendState::new(spec.key.clone(), settings.clone(), Arc::clone(&self.shared)));
+                .unwrap_or_else(|| {
+                    BackendState::new(spec.key.clone(), settings.clone(), Arc::clone(&self.shared))
+                });
             state.apply(settings, targets);
             named.insert(spec.key, Arc::clone(&state));
             bound.push(state);
@@ -168,7 +174,8 @@ impl Upstreams {
             let name = spec.document.tls.sni.as_deref().unwrap_or_else(|| name_to_verify(target));
             match self.tls.client(&spec.tls, name, http2) {
                 Ok(tls) => found.push(Some(tls)),
-                Err(why) => mistakes.extend(why.into_iter().map(|why| format!("backend {}: {why}", spec.key))),
+                Err(why) => mistakes
+                    .extend(why.into_iter().map(|why| format!("backend {}: {why}", spec.key))),
             }
         }
         mistakes.dedup();
@@ -178,7 +185,9 @@ impl Upstreams {
     fn resolved(&self, target: &TargetSpec, tls: Option<Arc<ClientTls>>) -> ResolvedTarget {
         let source = match bare_host(&target.host).parse::<IpAddr>() {
             Ok(ip) => TargetSource::Literal(ip),
-            Err(_) => TargetSource::Name(self.names.watch(&Question { name: target.host.clone(), srv: target.srv })),
+            Err(_) => TargetSource::Name(
+                self.names.watch(&Question { name: target.host.clone(), srv: target.srv }),
+            ),
         };
         ResolvedTarget {
             source,

@@ -9,17 +9,17 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arc_swap::Cache;
 use arc_swap::ArcSwap;
+use arc_swap::Cache;
 use portway_policy::{Clock, Reason, World};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::exchange::Stop;
+use crate::failure::Fault;
 use crate::live::Live;
 use crate::pool::Pool;
 use crate::shared::Shared;
-use crate::exchange::Stop;
-use crate::failure::Fault;
 use crate::telemetry::{Bound, Gauge, LineWriter, Random, WorkerMetrics};
 
 /// One worker.
@@ -71,7 +71,9 @@ impl Worker {
         let held = Rc::new(Arc::clone(live.load()));
         Rc::new(Self {
             clock: WorkerClock::new(shared.started),
-            unix_offset_ms: Cell::new(unix_ms().saturating_sub(WorkerClock::new(shared.started).now_ms())),
+            unix_offset_ms: Cell::new(
+                unix_ms().saturating_sub(WorkerClock::new(shared.started).now_ms()),
+            ),
             idle_shown: Cell::new(0),
             ticks: Cell::new(0),
             shared,
@@ -148,15 +150,27 @@ impl Worker {
     /// Wakes every connection, so that those at rest end.
     pub(crate) fn drain(&self) {
         self.draining.set(true);
-        let wakers: Vec<Waker> =
-            self.connections.borrow().entries.iter().flatten().filter_map(|entry| entry.waker.clone()).collect();
+        let wakers: Vec<Waker> = self
+            .connections
+            .borrow()
+            .entries
+            .iter()
+            .flatten()
+            .filter_map(|entry| entry.waker.clone())
+            .collect();
         wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Ends every connection where it stands.
     pub(crate) fn cut(&self) {
-        let handles: Vec<AbortHandle> =
-            self.connections.borrow().entries.iter().flatten().filter_map(|entry| entry.abort.clone()).collect();
+        let handles: Vec<AbortHandle> = self
+            .connections
+            .borrow()
+            .entries
+            .iter()
+            .flatten()
+            .filter_map(|entry| entry.abort.clone())
+            .collect();
         handles.iter().for_each(AbortHandle::abort);
     }
 

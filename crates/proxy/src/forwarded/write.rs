@@ -128,7 +128,11 @@ impl Forwarding<'_> {
             out.extend_from_slice(b"\r\nX-Forwarded-Host: ");
             out.extend_from_slice(host);
         }
-        out.extend_from_slice(if self.peer.is_v6 { b"\r\nForwarded: for=\"[" } else { b"\r\nForwarded: for=" });
+        out.extend_from_slice(if self.peer.is_v6 {
+            b"\r\nForwarded: for=\"["
+        } else {
+            b"\r\nForwarded: for="
+        });
         out.extend_from_slice(peer);
         if self.peer.is_v6 {
             out.extend_from_slice(b"]\"");

@@ -2,8 +2,8 @@
 
 use std::task::{Context, Poll, ready};
 
-use portway_http1::{BodyLimits, Framing, HeadLimits, Progress, Reject, Target};
 use portway_http1::{self as http1};
+use portway_http1::{BodyLimits, Framing, HeadLimits, Progress, Reject, Target};
 
 use crate::body::{BodyReader, Broken, Part};
 use crate::buffer::{Inbox, Outbox, Size};
@@ -74,7 +74,9 @@ impl Http1Incoming {
     fn parse(&mut self, limits: &HeadLimits) -> Option<Arrived> {
         let lent = self.inbox.lent()?;
         let (bytes, fields) = lent.parts();
-        if bytes.starts_with(b"PRI") && PREFACE.starts_with(&bytes[..bytes.len().min(PREFACE.len())]) {
+        if bytes.starts_with(b"PRI")
+            && PREFACE.starts_with(&bytes[..bytes.len().min(PREFACE.len())])
+        {
             return (bytes.len() >= PREFACE.len()).then_some(Arrived::Http2);
         }
         match http1::parse_request(bytes, fields, limits, &mut self.progress) {
@@ -187,7 +189,9 @@ impl Http1Incoming {
         match length {
             Length::None => {}
             Length::Known(length) => http1::write_content_length(out, length),
-            Length::Unknown if self.chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            Length::Unknown if self.chunked => {
+                out.extend_from_slice(b"transfer-encoding: chunked\r\n")
+            }
             Length::Unknown => {}
         }
         match (self.version, self.keep) {
@@ -207,7 +211,11 @@ impl Http1Incoming {
         self.keep = false;
     }
 
-    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Gone>> {
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<Result<usize, Gone>> {
         self.out.poll_send(cx, &mut self.stream, data, self.chunked).map_err(|_| Gone)
     }
 

@@ -167,7 +167,11 @@ impl Http2Incoming {
         Ok(())
     }
 
-    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, Gone>> {
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<Result<usize, Gone>> {
         if self.answer_ended {
             return Poll::Ready(Ok(data.len()));
         }
@@ -207,12 +211,17 @@ impl Http2Incoming {
         let send = self.send.as_mut().ok_or(Gone)?;
         let mut map = HeaderMap::new();
         for (name, value) in trailers {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+            {
                 map.append(name, value);
             }
         }
-        let ended =
-            if map.is_empty() { send.send_data(Bytes::new(), true) } else { send.send_trailers(map) };
+        let ended = if map.is_empty() {
+            send.send_data(Bytes::new(), true)
+        } else {
+            send.send_trailers(map)
+        };
         ended.map_err(|_| Gone)
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use portway_http1::{
-    self as http1, BodyLimits, Field, Framing, HeadLimits, Progress, Reject, RequestKind, ResponseHead,
+    self as http1, BodyLimits, Field, Framing, HeadLimits, Progress, Reject, RequestKind,
+    ResponseHead,
 };
 
 use crate::body::{BodyReader, Broken, Part};
@@ -50,7 +51,11 @@ impl Http1Outgoing {
         self.chunked = chunked;
     }
 
-    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, ()>> {
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<Result<usize, ()>> {
         self.out.poll_send(cx, &mut self.stream, data, self.chunked).map_err(drop)
     }
 
@@ -123,7 +128,8 @@ impl Http1Outgoing {
     /// Only a connection on which nothing is open in either direction, and nothing came unasked, is
     /// used again.
     pub(crate) fn release(self, worker: &Worker, endpoint: &Arc<Endpoint>, until_ms: u64) {
-        let clean = self.sent && self.out.is_empty() && self.inbox.is_empty() && self.body.is_ended();
+        let clean =
+            self.sent && self.out.is_empty() && self.inbox.is_empty() && self.body.is_ended();
         if clean && self.persistent {
             worker.pool.give(endpoint, self.stream, until_ms);
         }
@@ -132,7 +138,9 @@ impl Http1Outgoing {
 
 fn fault(reject: Reject) -> Fault {
     match reject {
-        Reject::HeadTooLarge | Reject::TooManyFields | Reject::TargetTooLong => Fault::BackendHeadTooLarge,
+        Reject::HeadTooLarge | Reject::TooManyFields | Reject::TargetTooLong => {
+            Fault::BackendHeadTooLarge
+        }
         _ => Fault::BackendInvalid,
     }
 }

@@ -136,13 +136,18 @@ impl Http2Outgoing {
         }
         ready!(self.request.poll_ready(cx)).map_err(drop)?;
         let request = to_request(&self.head, self.connection.https).ok_or(())?;
-        let (response, send) = self.request.send_request(request, self.ends_with_head).map_err(drop)?;
+        let (response, send) =
+            self.request.send_request(request, self.ends_with_head).map_err(drop)?;
         self.response = Some(response);
         self.send = Some(send);
         Poll::Ready(Ok(()))
     }
 
-    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, ()>> {
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<Result<usize, ()>> {
         ready!(self.poll_open(cx))?;
         let send = self.send.as_mut().ok_or(())?;
         let wanted = data.len().min(PIECE_BYTES);
@@ -184,7 +189,10 @@ impl Http2Outgoing {
         Poll::Ready(Ok(()))
     }
 
-    pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Failure>> {
+    pub(crate) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<ResponseHead, Failure>> {
         if self.response.is_none() && self.connection.is_closed() {
             return Poll::Ready(Err(Failure::unsent(Fault::BackendClosed)));
         }
@@ -194,7 +202,8 @@ impl Http2Outgoing {
             let (parts, ()) = interim.into_parts();
             return Poll::Ready(self.show(parts.status.as_u16(), &parts.headers, Framing::None));
         }
-        let answer = ready!(std::pin::Pin::new(response).poll(cx)).map_err(|error| failure(&error))?;
+        let answer =
+            ready!(std::pin::Pin::new(response).poll(cx)).map_err(|error| failure(&error))?;
         let (parts, receive) = answer.into_parts();
         let length = parts.headers.get(http::header::CONTENT_LENGTH);
         let framing = match length.and_then(|value| value.to_str().ok()?.parse().ok()) {
@@ -206,9 +215,13 @@ impl Http2Outgoing {
         Poll::Ready(self.show(parts.status.as_u16(), &parts.headers, framing))
     }
 
-    fn show(&mut self, status: u16, headers: &HeaderMap, framing: Framing) -> Result<ResponseHead, Failure> {
-        let lent =
-            lines::answer(headers).map_err(|_| Failure::sent(Fault::BackendInvalid))?;
+    fn show(
+        &mut self,
+        status: u16,
+        headers: &HeaderMap,
+        framing: Framing,
+    ) -> Result<ResponseHead, Failure> {
+        let lent = lines::answer(headers).map_err(|_| Failure::sent(Fault::BackendInvalid))?;
         self.answer = Some(lent);
         Ok(ResponseHead {
             status,
@@ -288,7 +301,8 @@ impl Drop for Http2Outgoing {
 /// not worked on (RFC 9113 §8.7).
 fn failure(error: &h2::Error) -> Failure {
     let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    let unserved = error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
+    let unserved =
+        error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
     if refused || unserved {
         Failure::unsent(Fault::BackendClosed)
     } else if error.is_library() {

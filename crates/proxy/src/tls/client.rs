@@ -69,7 +69,12 @@ impl ClientTlsStore {
     ///
     /// # Errors
     /// One sentence per file or name that cannot be used.
-    pub fn client(&self, tls_files: &ClientTlsFiles, name: &str, http2: bool) -> Result<Arc<ClientTls>, Vec<String>> {
+    pub fn client(
+        &self,
+        tls_files: &ClientTlsFiles,
+        name: &str,
+        http2: bool,
+    ) -> Result<Arc<ClientTls>, Vec<String>> {
         let server_name = ServerName::try_from(name.to_owned())
             .map_err(|_| vec![format!("{name:?} is neither a DNS name nor an address, so no certificate can be for it; set `tls.sni`")])?;
         let contents = Contents::read(tls_files)?;
@@ -89,12 +94,22 @@ impl ClientTlsStore {
         Ok(Arc::new(ClientTls { config, name: server_name, identity, http2 }))
     }
 
-    fn config(&self, tls_files: &ClientTlsFiles, contents: &Contents, http2: bool) -> Result<ClientConfig, Vec<String>> {
+    fn config(
+        &self,
+        tls_files: &ClientTlsFiles,
+        contents: &Contents,
+        http2: bool,
+    ) -> Result<ClientConfig, Vec<String>> {
         let roots = match (&tls_files.ca, &contents.ca) {
             (Some(path), Some(pem)) => {
                 let mut roots = RootCertStore::empty();
                 for certificate in files::certificates(path, pem).map_err(one)? {
-                    roots.add(certificate).map_err(|error| one(format!("{}: has a certificate that cannot be trusted: {error}", path.display())))?;
+                    roots.add(certificate).map_err(|error| {
+                        one(format!(
+                            "{}: has a certificate that cannot be trusted: {error}",
+                            path.display()
+                        ))
+                    })?;
                 }
                 Arc::new(roots)
             }
@@ -128,7 +143,9 @@ impl ClientTlsStore {
             let mut roots = RootCertStore::empty();
             let (added, ignored) = roots.add_parsable_certificates(found.certs);
             if added == 0 {
-                tracing::warn!("the system has no authorities: https targets without `tls.ca` cannot be verified and will fail");
+                tracing::warn!(
+                    "the system has no authorities: https targets without `tls.ca` cannot be verified and will fail"
+                );
             }
             tracing::debug!(added, ignored, "authorities of the system");
             Arc::new(roots)
@@ -147,18 +164,26 @@ struct Contents {
 impl Contents {
     fn read(tls_files: &ClientTlsFiles) -> Result<Self, Vec<String>> {
         if tls_files.cert.is_some() != tls_files.key.is_some() {
-            return Err(vec!["`tls.cert` and `tls.key` belong together: give both or none".to_owned()]);
+            return Err(vec![
+                "`tls.cert` and `tls.key` belong together: give both or none".to_owned(),
+            ]);
         }
         let mut mistakes = Vec::new();
         let mut read = |path: &Option<PathBuf>| {
             path.as_ref().and_then(|path| files::read(path).map_err(|why| mistakes.push(why)).ok())
         };
-        let contents = Self { ca: read(&tls_files.ca), cert: read(&tls_files.cert), key: read(&tls_files.key) };
+        let contents = Self {
+            ca: read(&tls_files.ca),
+            cert: read(&tls_files.cert),
+            key: read(&tls_files.key),
+        };
         if mistakes.is_empty() { Ok(contents) } else { Err(mistakes) }
     }
 
     fn fingerprint(&self, http2: bool) -> Box<str> {
-        let part = |content: &Option<Vec<u8>>| content.as_ref().map_or(Vec::new(), |bytes| [b"+", bytes.as_slice()].concat());
+        let part = |content: &Option<Vec<u8>>| {
+            content.as_ref().map_or(Vec::new(), |bytes| [b"+", bytes.as_slice()].concat())
+        };
         let (ca, cert, key) = (part(&self.ca), part(&self.cert), part(&self.key));
         fingerprint(&[&ca, &cert, &key, if http2 { b"h2" } else { b"h1" }])
     }

@@ -16,15 +16,25 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let wrong = |error: std::io::Error| format!("{}: cannot be read: {error}", path.display());
     let mut bytes = Vec::new();
-    File::open(path).map_err(wrong)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    File::open(path)
+        .map_err(wrong)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(wrong)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!("{}: is larger than {FILE_BYTES_MAX} bytes, so it is no PEM file of certificates", path.display()));
+        return Err(format!(
+            "{}: is larger than {FILE_BYTES_MAX} bytes, so it is no PEM file of certificates",
+            path.display()
+        ));
     }
     Ok(bytes)
 }
 
 /// Every certificate of a PEM file, in order; at least one.
-pub(super) fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(super) fn certificates(
+    path: &Path,
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, String> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
         Ok(found) if found.is_empty() => Err(format!(

@@ -25,7 +25,8 @@ pub struct CertificateNames {
 impl CertificateNames {
     /// Reads them from a certificate in DER.
     pub(super) fn of(der: &[u8]) -> Result<Self, String> {
-        let (_, certificate) = X509Certificate::from_der(der).map_err(|_| "is not a valid X.509 certificate".to_owned())?;
+        let (_, certificate) = X509Certificate::from_der(der)
+            .map_err(|_| "is not a valid X.509 certificate".to_owned())?;
         let mut names = Self {
             not_before_s: certificate.validity().not_before.timestamp(),
             not_after_s: certificate.validity().not_after.timestamp(),
@@ -34,7 +35,10 @@ impl CertificateNames {
         let alternative = certificate
             .subject_alternative_name()
             .map_err(|_| "has broken subject alternative names".to_owned())?;
-        for name in alternative.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default() {
+        for name in alternative
+            .map(|extension| extension.value.general_names.as_slice())
+            .unwrap_or_default()
+        {
             match name {
                 GeneralName::DNSName(name) => names.dns.push(normal(name).into_boxed_str()),
                 GeneralName::IPAddress(bytes) => names.ips.extend(ip_of(bytes)),
@@ -51,7 +55,9 @@ impl CertificateNames {
         }
         let host = bare(host);
         self.dns.iter().any(|name| match name.strip_prefix("*.") {
-            Some(parent) => host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && same(rest, parent)),
+            Some(parent) => host
+                .split_once('.')
+                .is_some_and(|(label, rest)| !label.is_empty() && same(rest, parent)),
             None => same(host, name),
         })
     }
@@ -121,7 +127,9 @@ pub fn sni_agrees(sni: Option<&str>, host: &str, shown: &CertificateNames) -> bo
         return false;
     }
     match sni {
-        Some(sni) => same(bare(sni), bare(host)) && host.parse::<IpAddr>().is_err() && shown.cover(host),
+        Some(sni) => {
+            same(bare(sni), bare(host)) && host.parse::<IpAddr>().is_err() && shown.cover(host)
+        }
         None => host.parse::<IpAddr>().is_ok() || shown.cover(host),
     }
 }

@@ -51,7 +51,9 @@ impl std::str::FromStr for MinVersion {
         match text {
             "1.2" => Ok(Self::Tls12),
             "1.3" => Ok(Self::Tls13),
-            _ => Err(format!("{text:?} is not a version of TLS that is spoken here; write \"1.2\" or \"1.3\"")),
+            _ => Err(format!(
+                "{text:?} is not a version of TLS that is spoken here; write \"1.2\" or \"1.3\""
+            )),
         }
     }
 }
@@ -96,7 +98,8 @@ impl ServerTls {
     /// One sentence per file that cannot be used, each beginning with the file's path.
     pub fn load(tls_files: &TlsFiles) -> Result<Self, Vec<String>> {
         let table = Arc::new(Shown(ArcSwap::from_pointee(Table::load(tls_files)?)));
-        let config = server_config(tls_files.min_version, Arc::clone(&table)).map_err(|why| vec![why])?;
+        let config =
+            server_config(tls_files.min_version, Arc::clone(&table)).map_err(|why| vec![why])?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
         Ok(Self { files: tls_files.clone(), table, acceptor, reloading: Mutex::new(()) })
     }
@@ -129,7 +132,10 @@ impl ServerTls {
     pub fn certificates(&self) -> Vec<CertificateView> {
         let table = self.table.0.load();
         let paths = self.files.certificates.iter().map(|files| &files.cert);
-        paths.zip(&table.names).map(|(file, names)| CertificateView { file: file.clone(), names: names.clone() }).collect()
+        paths
+            .zip(&table.names)
+            .map(|(file, names)| CertificateView { file: file.clone(), names: names.clone() })
+            .collect()
     }
 
     /// Whether a request for `host` may come over a connection made for `sni`; see [`sni_agrees`].
@@ -139,6 +145,12 @@ impl ServerTls {
     pub fn sni_agrees(&self, sni: Option<&str>, host: &str) -> bool {
         let table = self.table.0.load();
         sni_agrees(sni, host, &table.names[table.choose(sni)])
+    }
+}
+
+impl std::fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerTls").field("files", &self.files).finish_non_exhaustive()
     }
 }
 
@@ -182,7 +194,12 @@ impl Table {
             return Err(vec!["TLS needs at least one certificate".to_owned()]);
         }
         let parts: Vec<&[u8]> = hashes.iter().map(|hash| hash.as_bytes()).collect();
-        Ok(Self { fingerprint: fingerprint(&parts), by_name: NameTable::new(&names), certificates, names })
+        Ok(Self {
+            fingerprint: fingerprint(&parts),
+            by_name: NameTable::new(&names),
+            certificates,
+            names,
+        })
     }
 
     /// Number of the certificate for a name.
@@ -202,13 +219,20 @@ fn load_pair(pair: &CertificateFiles) -> Result<Loaded, Vec<String>> {
         (Ok(cert), Ok(key)) => (cert, key),
         (cert, key) => return Err(cert.err().into_iter().chain(key.err()).collect()),
     };
-    let (chain, key) = match (files::certificates(&pair.cert, &cert_pem), files::private_key(&pair.key, &key_pem)) {
-        (Ok(chain), Ok(key)) => (chain, key),
-        (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
-    };
-    let names = CertificateNames::of(&chain[0]).map_err(|why| vec![format!("{}: {why}", pair.cert.display())])?;
+    let (chain, key) =
+        match (files::certificates(&pair.cert, &cert_pem), files::private_key(&pair.key, &key_pem))
+        {
+            (Ok(chain), Ok(key)) => (chain, key),
+            (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
+        };
+    let names = CertificateNames::of(&chain[0])
+        .map_err(|why| vec![format!("{}: {why}", pair.cert.display())])?;
     let certified = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| {
-        vec![format!("{}: does not belong to the certificate in {}, or is of an unknown kind: {error}", pair.key.display(), pair.cert.display())]
+        vec![format!(
+            "{}: does not belong to the certificate in {}, or is of an unknown kind: {error}",
+            pair.key.display(),
+            pair.cert.display()
+        )]
     })?;
     Ok(Loaded { fingerprint: fingerprint(&[&cert_pem, &key_pem]), certified, names })
 }

@@ -76,16 +76,18 @@ impl Table {
     /// Members in any order; those of one level compete, levels take over from one another in order.
     pub(super) fn new(mut members: Vec<Member>, choice: Choice, slow_start_ms: u64) -> Self {
         members.sort_by_key(|member| (member.level, member.place, member.endpoint.id));
-        let levels = members.chunk_by(|a, b| a.level == b.level).map(|members| Level::new(members, choice)).collect();
+        let levels = members
+            .chunk_by(|a, b| a.level == b.level)
+            .map(|members| Level::new(members, choice))
+            .collect();
         Self { levels, slow_start_ms, choice }
     }
 
     /// Every endpoint in it, with its level and weight.
     pub(super) fn endpoints(&self) -> impl Iterator<Item = (&Arc<Endpoint>, usize, u64)> {
-        self.levels
-            .iter()
-            .enumerate()
-            .flat_map(|(level, of)| of.members.iter().map(move |seat| (&seat.endpoint, level, seat.weight)))
+        self.levels.iter().enumerate().flat_map(|(level, of)| {
+            of.members.iter().map(move |seat| (&seat.endpoint, level, seat.weight))
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -141,11 +143,18 @@ impl Level {
     fn new(members: &[Member], choice: Choice) -> Self {
         let weights: Vec<u64> = members.iter().map(|member| member.weight).collect();
         Self {
-            schedule: if choice == Choice::RoundRobin { schedule(&weights) } else { Box::default() },
+            schedule: if choice == Choice::RoundRobin {
+                schedule(&weights)
+            } else {
+                Box::default()
+            },
             ring: (choice == Choice::Hash).then(|| ring(members)),
             members: members
                 .iter()
-                .map(|member| Seat { endpoint: Arc::clone(&member.endpoint), weight: member.weight })
+                .map(|member| Seat {
+                    endpoint: Arc::clone(&member.endpoint),
+                    weight: member.weight,
+                })
                 .collect(),
         }
     }
@@ -168,7 +177,10 @@ impl Level {
         for _ in 0..TURNS_MAX {
             let at = self.schedule[(ask.turn() % turns) as usize];
             let endpoint = &self.members[usize::from(at)].endpoint;
-            if ask.may_use(endpoint) && endpoint.takes_turn(ask.ramp_permille(endpoint)) && ask.admits(endpoint) {
+            if ask.may_use(endpoint)
+                && endpoint.takes_turn(ask.ramp_permille(endpoint))
+                && ask.admits(endpoint)
+            {
                 return Some(endpoint);
             }
         }
@@ -226,7 +238,8 @@ impl Level {
 
 /// Whether `a` has fewer calls for its weight than `b`, this call included.
 fn lighter(a: &Seat, b: &Seat, ask: &Ask<'_>) -> bool {
-    let share = |seat: &Seat| u128::from(seat.weight) * u128::from(ask.ramp_permille(&seat.endpoint));
+    let share =
+        |seat: &Seat| u128::from(seat.weight) * u128::from(ask.ramp_permille(&seat.endpoint));
     let load = |seat: &Seat| u128::from(seat.endpoint.in_flight()) + 1;
     load(a) * share(b) < load(b) * share(a)
 }

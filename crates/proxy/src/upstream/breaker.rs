@@ -79,14 +79,26 @@ struct Parts {
 }
 
 impl Parts {
-    const CLOSED: Self = Self { state: BreakerState::Closed, probing: false, claimed: false, successes: 0, at_ms: 0 };
+    const CLOSED: Self = Self {
+        state: BreakerState::Closed,
+        probing: false,
+        claimed: false,
+        successes: 0,
+        at_ms: 0,
+    };
 
     const fn open(until_ms: u64) -> Self {
         Self { state: BreakerState::Open, at_ms: until_ms, ..Self::CLOSED }
     }
 
     const fn probe(successes: u32, since_ms: u64) -> Self {
-        Self { state: BreakerState::HalfOpen, probing: true, claimed: false, successes, at_ms: since_ms }
+        Self {
+            state: BreakerState::HalfOpen,
+            probing: true,
+            claimed: false,
+            successes,
+            at_ms: since_ms,
+        }
     }
 
     const fn waiting(successes: u32) -> Self {
@@ -126,7 +138,8 @@ impl Parts {
             BreakerState::Closed => true,
             BreakerState::Open => now_ms >= self.at_ms,
             BreakerState::HalfOpen => {
-                !self.probing || (!self.claimed && now_ms >= self.at_ms.saturating_add(PROBE_UNCLAIMED_MS))
+                !self.probing
+                    || (!self.claimed && now_ms >= self.at_ms.saturating_add(PROBE_UNCLAIMED_MS))
             }
         }
     }

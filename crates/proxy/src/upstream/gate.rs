@@ -76,7 +76,12 @@ impl Gate {
         let max = self.max.load(Ordering::Relaxed);
         let mut seen = self.counts.load(Ordering::Relaxed);
         while inside(seen) < max && waiting(seen) == 0 {
-            match self.counts.compare_exchange_weak(seen, seen + 1, Ordering::Acquire, Ordering::Relaxed) {
+            match self.counts.compare_exchange_weak(
+                seen,
+                seen + 1,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return Some(Place { gate: Some(Arc::clone(self)) }),
                 Err(now) => seen = now,
             }
@@ -121,7 +126,9 @@ impl Gate {
                 seen + ONE_WAITING
             };
             match self.counts.compare_exchange_weak(seen, to, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) if waiting(to) == waiting(seen) => return Ok(Queued::Inside(Place { gate: Some(Arc::clone(self)) })),
+                Ok(_) if waiting(to) == waiting(seen) => {
+                    return Ok(Queued::Inside(Place { gate: Some(Arc::clone(self)) }));
+                }
                 Ok(_) => break,
                 Err(now) => seen = now,
             }
@@ -137,7 +144,12 @@ impl Gate {
     fn leave(self: &Arc<Self>) {
         let mut seen = self.counts.load(Ordering::Relaxed);
         while waiting(seen) == 0 {
-            match self.counts.compare_exchange_weak(seen, seen - 1, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.counts.compare_exchange_weak(
+                seen,
+                seen - 1,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(now) => seen = now,
             }
@@ -150,14 +162,18 @@ impl Gate {
         loop {
             let waiter = {
                 let mut waiters = self.waiters();
-                let surplus = inside(self.counts.load(Ordering::Relaxed)) > self.max.load(Ordering::Relaxed);
+                let surplus =
+                    inside(self.counts.load(Ordering::Relaxed)) > self.max.load(Ordering::Relaxed);
                 let next = if surplus { None } else { waiters.line.pop_front() };
                 // Under the lock `waiting` equals the length of the line; the place itself stays counted.
-                self.counts.fetch_sub(if next.is_some() { ONE_WAITING } else { 1 }, Ordering::AcqRel);
+                self.counts
+                    .fetch_sub(if next.is_some() { ONE_WAITING } else { 1 }, Ordering::AcqRel);
                 next
             };
             let Some(waiter) = waiter else { return };
-            let Err(place) = waiter.grant.send(Place { gate: Some(Arc::clone(self)) }) else { return };
+            let Err(place) = waiter.grant.send(Place { gate: Some(Arc::clone(self)) }) else {
+                return;
+            };
             // It went away between the lock and the grant: the place is still ours to give.
             place.forget();
         }
@@ -170,7 +186,8 @@ impl Gate {
         loop {
             let waiter = {
                 let mut waiters = self.waiters();
-                let has_place = inside(self.counts.load(Ordering::Relaxed)) < self.max.load(Ordering::Relaxed);
+                let has_place =
+                    inside(self.counts.load(Ordering::Relaxed)) < self.max.load(Ordering::Relaxed);
                 let next = if has_place { waiters.line.pop_front() } else { None };
                 if next.is_some() {
                     // One more inside, one fewer waiting. While somebody waits only holders of the lock add to

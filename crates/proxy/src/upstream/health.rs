@@ -17,10 +17,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use super::NowMs;
 use super::balance::mix;
 use super::endpoint::Endpoint;
 use super::state::BackendState;
-use super::NowMs;
 use crate::tls::{self, ClientTls};
 
 /// Bytes of an answer that are looked at for its status line; interim answers (1xx) included.
@@ -37,7 +37,9 @@ pub(super) async fn keep_checking(
     places: Arc<Semaphore>,
     now_ms: NowMs,
 ) {
-    let Some(plan) = endpoint.upgrade().map(|endpoint| Plan::new(&endpoint, &active)) else { return };
+    let Some(plan) = endpoint.upgrade().map(|endpoint| Plan::new(&endpoint, &active)) else {
+        return;
+    };
     let interval_ms = active.interval.as_ms();
     let mut streak = Streak::default();
     let mut draw = plan.seed;
@@ -125,7 +127,8 @@ impl Plan {
 /// The request of a check. What the document gave was checked there; what could end a line is left out here all the same.
 fn request(endpoint: &Endpoint, path: &str) -> Box<[u8]> {
     let clean = |text: &str| text.chars().filter(|c| c.is_ascii_graphic()).collect::<String>();
-    let (base, path, host) = (clean(&endpoint.base_path), clean(path), clean(&endpoint.host_header));
+    let (base, path, host) =
+        (clean(&endpoint.base_path), clean(path), clean(&endpoint.host_header));
     let slash = if path.starts_with('/') { "" } else { "/" };
     format!("GET {base}{slash}{path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: portway-check\r\naccept: */*\r\nconnection: close\r\n\r\n")
         .into_bytes()
@@ -172,7 +175,11 @@ fn status(line: &[u8]) -> Option<u16> {
     if !rest.is_empty() && rest[0] != b' ' {
         return None;
     }
-    std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()
+    std::str::from_utf8(digits)
+        .ok()
+        .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

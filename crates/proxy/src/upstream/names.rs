@@ -144,8 +144,11 @@ impl Names {
 
     /// Returns when every name has been asked for once, or the time is over.
     pub(super) async fn first_answers(&self, at_most: Duration) {
-        let waiting: Vec<_> =
-            lock(&self.watched).values().filter_map(Weak::upgrade).map(|name| name.tried.subscribe()).collect();
+        let waiting: Vec<_> = lock(&self.watched)
+            .values()
+            .filter_map(Weak::upgrade)
+            .map(|name| name.tried.subscribe())
+            .collect();
         let all = async {
             for mut tried in waiting {
                 // An error means that the name is not used any more.
@@ -227,7 +230,8 @@ impl Name {
         };
         if changed {
             self.changes.fetch_add(1, Ordering::Relaxed);
-            let listeners: Vec<_> = lock(&self.listeners).iter().filter_map(Weak::upgrade).collect();
+            let listeners: Vec<_> =
+                lock(&self.listeners).iter().filter_map(Weak::upgrade).collect();
             for listener in listeners {
                 listener.answer_changed();
             }
@@ -276,7 +280,11 @@ impl Known {
             let named = &self.services;
             self.hosts.retain(|host, _| named.iter().any(|service| service.host == *host));
         }
-        let places = if srv { places_of_services(&self.services, &self.hosts) } else { places_of_host(&self.hosts) };
+        let places = if srv {
+            places_of_services(&self.services, &self.hosts)
+        } else {
+            places_of_host(&self.hosts)
+        };
         if !places.is_empty() && *places != *self.places {
             self.places = places.into();
         }
@@ -294,7 +302,8 @@ impl Known {
         if self.answered_ms.is_some() {
             self.stale_since_ms.get_or_insert(now_ms);
         }
-        self.error = Some(error.map_or_else(|| "no address".into(), |why| why.to_string().into_boxed_str()));
+        self.error =
+            Some(error.map_or_else(|| "no address".into(), |why| why.to_string().into_boxed_str()));
         let wait_s = (1 << self.failures_in_row.min(5)).min(RETRY_S_MAX);
         self.failures_in_row = self.failures_in_row.saturating_add(1);
         Taken { wait_s, refused }
@@ -318,7 +327,8 @@ fn merge(old: &Families, answers: Answers) -> Merged {
     let mut family = |answer: Result<Found<IpAddr>, NotFound>, old: &Vec<IpAddr>| match answer {
         Ok(found) => {
             let all = found.records.len();
-            let mut kept: Vec<IpAddr> = found.records.into_iter().filter(|ip| is_allowed(*ip, was_public)).collect();
+            let mut kept: Vec<IpAddr> =
+                found.records.into_iter().filter(|ip| is_allowed(*ip, was_public)).collect();
             refused += (all - kept.len()) as u64;
             if kept.is_empty() {
                 error = Some(NotFound::Failed("every address of the answer was refused".into()));
@@ -340,7 +350,8 @@ fn merge(old: &Families, answers: Answers) -> Merged {
     };
     let families = Families { v4: family(answers.v4, &old.v4), v6: family(answers.v6, &old.v6) };
     if families.is_empty() {
-        let error = Some(if absent == 2 { NotFound::Absent } else { error.unwrap_or(NotFound::Absent) });
+        let error =
+            Some(if absent == 2 { NotFound::Absent } else { error.unwrap_or(NotFound::Absent) });
         return Merged { families: old.clone(), ttl_s, refused, error };
     }
     Merged { families, ttl_s, refused, error }
@@ -359,7 +370,9 @@ impl Families {
 /// Whether an address may be a backend's; `was_public`: the name had public addresses only until now.
 fn is_allowed(ip: IpAddr, was_public: bool) -> bool {
     let never = match ip.to_canonical() {
-        IpAddr::V4(v4) => v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() || v4.is_link_local(),
+        IpAddr::V4(v4) => {
+            v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() || v4.is_link_local()
+        }
         IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local(),
     };
     !never && !(was_public && is_private(ip))
@@ -377,7 +390,8 @@ fn is_private(ip: IpAddr) -> bool {
 }
 
 fn places_of_host(hosts: &HashMap<Box<str>, Families>) -> Vec<Place> {
-    let mut ips: Vec<IpAddr> = hosts.values().flat_map(|families| families.iter().copied()).collect();
+    let mut ips: Vec<IpAddr> =
+        hosts.values().flat_map(|families| families.iter().copied()).collect();
     ips.truncate(ADDRESSES_MAX);
     let of = ips.len() as u32;
     ips.into_iter().map(|ip| Place { ip, port: None, level: 0, weight: 1, of }).collect()
@@ -420,14 +434,20 @@ async fn keep_current(name: Weak<Name>, question: Question, resolver: Arc<dyn Re
     }
 }
 
-async fn ask(question: &Question, known_services: Vec<Service>, resolver: &Arc<dyn Resolve>) -> Round {
+async fn ask(
+    question: &Question,
+    known_services: Vec<Service>,
+    resolver: &Arc<dyn Resolve>,
+) -> Round {
     if !question.srv {
         let answers = addresses(&question.name, resolver).await;
         return Round { services: None, hosts: vec![(question.name.clone(), answers)] };
     }
     let mut services = in_time(resolver.services(&question.name)).await;
     if let Ok(found) = &mut services {
-        found.records.sort_by(|a, b| (a.priority, &a.host, a.port).cmp(&(b.priority, &b.host, b.port)));
+        found
+            .records
+            .sort_by(|a, b| (a.priority, &a.host, a.port).cmp(&(b.priority, &b.host, b.port)));
         found.records.truncate(SERVICES_MAX);
     }
     let of = services.as_ref().map_or(&known_services, |found| &found.records);
@@ -476,4 +496,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::upstream) mod tests;

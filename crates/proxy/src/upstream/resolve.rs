@@ -102,7 +102,8 @@ impl SystemResolver {
         options.cache_size = 0;
         options.timeout = options.timeout.min(TRY_TIMEOUT);
         options.use_hosts_file = ResolveHosts::Always;
-        let inner = builder.build().map_err(|error| format!("cannot set up name resolution: {error}"))?;
+        let inner =
+            builder.build().map_err(|error| format!("cannot set up name resolution: {error}"))?;
         Ok(Self { inner })
     }
 
@@ -113,7 +114,8 @@ impl SystemResolver {
         read: impl Fn(&RData) -> Option<T>,
     ) -> Result<Found<T>, NotFound> {
         let lookup = self.inner.lookup(name, of).await.map_err(|error| not_found(&error))?;
-        let records: Vec<T> = lookup.answers().iter().filter_map(|record| read(&record.data)).collect();
+        let records: Vec<T> =
+            lookup.answers().iter().filter_map(|record| read(&record.data)).collect();
         if records.is_empty() {
             return Err(NotFound::Absent);
         }
@@ -126,11 +128,15 @@ impl Resolve for SystemResolver {
         Box::pin(async move {
             match family {
                 Family::V4 => {
-                    let read = |data: &RData| if let RData::A(a) = data { Some(IpAddr::V4(a.0)) } else { None };
+                    let read = |data: &RData| {
+                        if let RData::A(a) = data { Some(IpAddr::V4(a.0)) } else { None }
+                    };
                     self.ask(name, RecordType::A, read).await
                 }
                 Family::V6 => {
-                    let read = |data: &RData| if let RData::AAAA(a) = data { Some(IpAddr::V6(a.0)) } else { None };
+                    let read = |data: &RData| {
+                        if let RData::AAAA(a) = data { Some(IpAddr::V6(a.0)) } else { None }
+                    };
                     self.ask(name, RecordType::AAAA, read).await
                 }
             }

@@ -50,7 +50,8 @@ impl Settings {
             model::Balance::LeastRequest => (Choice::LeastRequest, None),
             model::Balance::Hash(on) => (Choice::Hash, Some(on.clone())),
         };
-        let head_bytes = document.head_bytes.map_or(HEAD_BYTES, model::ByteSize::as_bytes).min(HEAD_BYTES_MAX);
+        let head_bytes =
+            document.head_bytes.map_or(HEAD_BYTES, model::ByteSize::as_bytes).min(HEAD_BYTES_MAX);
         Self {
             connect_timeout_ms: document.timeouts.connect.as_ms(),
             first_byte_ms: document.timeouts.first_byte.as_ms(),

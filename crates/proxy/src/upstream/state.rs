@@ -167,7 +167,12 @@ impl BackendState {
     ///
     /// # Errors
     /// `DnsFailed` when the backend has names only and none ever had an address; else `NoTarget`.
-    pub fn pick(&self, hash: Option<u64>, tried: &[EndpointId], now_ms: u64) -> Result<Arc<Endpoint>, Failure> {
+    pub fn pick(
+        &self,
+        hash: Option<u64>,
+        tried: &[EndpointId],
+        now_ms: u64,
+    ) -> Result<Arc<Endpoint>, Failure> {
         let table = self.table.load();
         match table.pick(hash, tried, &self.cursor, now_ms) {
             Some(endpoint) => Ok(Arc::clone(endpoint)),
@@ -311,7 +316,8 @@ impl BackendState {
         let before = self.settings.load_full();
         self.gate.resize(settings.calls_max, settings.queue_max);
         let changed_checks = before.active != settings.active;
-        let (passive_off, breaker_off) = (settings.passive.failures == 0, settings.breaker.failure_percent == 0);
+        let (passive_off, breaker_off) =
+            (settings.passive.failures == 0, settings.breaker.failure_percent == 0);
         self.settings.store(Arc::new(settings));
         let listener = self.listener();
         let mut control = self.control();
@@ -384,7 +390,8 @@ impl BackendState {
             }
         }
         forget_long_gone(&mut control.endpoints, now_ms);
-        let table = Table::new(members.into_values().collect(), settings.balance, settings.slow_start_ms);
+        let table =
+            Table::new(members.into_values().collect(), settings.balance, settings.slow_start_ms);
         self.table.store(Arc::new(table));
     }
 
@@ -430,7 +437,8 @@ impl BackendState {
         for (target, addresses) in targets.iter().zip(answers) {
             for address in addresses {
                 // A target's weight is shared by its addresses.
-                let weight = u64::from(target.weight) * address.weight * (parts / address.of).max(1);
+                let weight =
+                    u64::from(target.weight) * address.weight * (parts / address.of).max(1);
                 if weight > 0 && wanted.len() < ENDPOINTS_MAX {
                     wanted.push(self.want(target, &address, weight, http2));
                 }
@@ -445,7 +453,8 @@ impl BackendState {
         let tls_identity = target.tls.as_ref().map_or("", |tls| tls.identity());
         let protocol = if http2 { "h2" } else { "h1" };
         let id = EndpointId(crate::tls::short_hash(
-            join(&[&self.key, &at, &target.host_header, &target.base_path, tls_identity, protocol]).as_bytes(),
+            join(&[&self.key, &at, &target.host_header, &target.base_path, tls_identity, protocol])
+                .as_bytes(),
         ));
         let parts = EndpointParts {
             id,
@@ -502,7 +511,9 @@ struct Address {
 
 fn addresses_of(target: &ResolvedTarget) -> Vec<Address> {
     match &target.source {
-        TargetSource::Literal(ip) => vec![Address { at: SocketAddr::new(*ip, target.port), level: 0, weight: 1, of: 1 }],
+        TargetSource::Literal(ip) => {
+            vec![Address { at: SocketAddr::new(*ip, target.port), level: 0, weight: 1, of: 1 }]
+        }
         TargetSource::Name(name) => name
             .places()
             .iter()
@@ -545,9 +556,13 @@ fn names_of(targets: &[ResolvedTarget]) -> Vec<&Arc<Name>> {
 }
 
 fn forget_long_gone(endpoints: &mut HashMap<EndpointId, Kept>, now_ms: u64) {
-    endpoints.retain(|_, kept| kept.gone_ms.is_none_or(|gone_ms| now_ms.saturating_sub(gone_ms) < LINGER_MS));
-    let mut gone: Vec<(u64, EndpointId)> =
-        endpoints.iter().filter_map(|(id, kept)| kept.gone_ms.map(|gone_ms| (gone_ms, *id))).collect();
+    endpoints.retain(|_, kept| {
+        kept.gone_ms.is_none_or(|gone_ms| now_ms.saturating_sub(gone_ms) < LINGER_MS)
+    });
+    let mut gone: Vec<(u64, EndpointId)> = endpoints
+        .iter()
+        .filter_map(|(id, kept)| kept.gone_ms.map(|gone_ms| (gone_ms, *id)))
+        .collect();
     if gone.len() <= LINGER_MAX {
         return;
     }
@@ -557,7 +572,13 @@ fn forget_long_gone(endpoints: &mut HashMap<EndpointId, Kept>, now_ms: u64) {
     }
 }
 
-fn endpoint_view(endpoint: &Endpoint, level: usize, share: f64, slow_start_ms: u64, now_ms: u64) -> EndpointView {
+fn endpoint_view(
+    endpoint: &Endpoint,
+    level: usize,
+    share: f64,
+    slow_start_ms: u64,
+    now_ms: u64,
+) -> EndpointView {
     let (calls, failures) = endpoint.counts();
     EndpointView {
         id: endpoint.id,

@@ -74,7 +74,12 @@ impl Window {
             if of != stamp_of(second_now) || second == 0 {
                 return;
             }
-            match bucket.compare_exchange_weak(seen, pack(of, first, second - 1), Ordering::Relaxed, Ordering::Relaxed) {
+            match bucket.compare_exchange_weak(
+                seen,
+                pack(of, first, second - 1),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(now) => seen = now,
             }

@@ -2,7 +2,8 @@
 
 use super::{Breaker, BreakerRule, BreakerState, Change};
 
-const RULE: BreakerRule = BreakerRule { failure_percent: 50, min_calls: 4, open_ms: 5_000, probes: 2 };
+const RULE: BreakerRule =
+    BreakerRule { failure_percent: 50, min_calls: 4, open_ms: 5_000, probes: 2 };
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -93,7 +94,16 @@ fn probes_one_at_a_time_and_closes() {
 
 #[test]
 fn a_failed_probe_opens_it_again() {
-    let story = [Fail(4), After(5_000), Admitted(true), ProbeFails, Is(Open), Admitted(false), After(4_999), Admitted(false)];
+    let story = [
+        Fail(4),
+        After(5_000),
+        Admitted(true),
+        ProbeFails,
+        Is(Open),
+        Admitted(false),
+        After(4_999),
+        Admitted(false),
+    ];
     check(RULE, &story);
     // Successes before do not count once one failed.
     check(
@@ -115,24 +125,65 @@ fn a_failed_probe_opens_it_again() {
 
 #[test]
 fn a_probe_without_a_verdict_makes_room_for_the_next() {
-    check(RULE, &[Fail(4), After(5_000), Admitted(true), Admitted(false), ProbeLost, Admitted(true), ProbeWell, Is(HalfOpen)]);
+    check(
+        RULE,
+        &[
+            Fail(4),
+            After(5_000),
+            Admitted(true),
+            Admitted(false),
+            ProbeLost,
+            Admitted(true),
+            ProbeWell,
+            Is(HalfOpen),
+        ],
+    );
 }
 
 #[test]
 fn failures_from_before_do_not_keep_it_open() {
     // Calls that began before it opened keep failing while it probes.
-    check(RULE, &[Fail(4), After(5_000), Admitted(true), Fail(10), ProbeWell, Admitted(true), Fail(10), ProbeWell, Is(Closed)]);
+    check(
+        RULE,
+        &[
+            Fail(4),
+            After(5_000),
+            Admitted(true),
+            Fail(10),
+            ProbeWell,
+            Admitted(true),
+            Fail(10),
+            ProbeWell,
+            Is(Closed),
+        ],
+    );
 }
 
 #[test]
 fn closing_starts_with_a_clean_window() {
-    check(RULE, &[Fail(4), After(5_000), Admitted(true), ProbeWell, Admitted(true), ProbeWell, Fail(3), Is(Closed), Fail(1), Is(Open)]);
+    check(
+        RULE,
+        &[
+            Fail(4),
+            After(5_000),
+            Admitted(true),
+            ProbeWell,
+            Admitted(true),
+            ProbeWell,
+            Fail(3),
+            Is(Closed),
+            Fail(1),
+            Is(Open),
+        ],
+    );
 }
 
 #[test]
 fn a_probe_that_was_picked_and_never_begun_is_given_on() {
     let breaker = Breaker::default();
-    (0..4).for_each(|_| assert!(matches!(breaker.call_failed(RULE, 0), Change::None | Change::Opened)));
+    (0..4).for_each(|_| {
+        assert!(matches!(breaker.call_failed(RULE, 0), Change::None | Change::Opened))
+    });
     assert!(breaker.admit(5_000));
     assert!(!breaker.admit(5_999));
     assert!(breaker.admit(6_000));
@@ -148,7 +199,9 @@ fn of_many_threads_one_probes() {
         breaker.call_failed(RULE, 0);
     });
     let probes: usize = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| usize::from(breaker.admit(5_000) && breaker.claim()))).collect();
+        let threads: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| usize::from(breaker.admit(5_000) && breaker.claim())))
+            .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(probes, 1);

@@ -80,8 +80,9 @@ fn threads_together_never_take_too_many() {
         budget.deposit(0);
     }
     let taken: usize = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..8).map(|_| scope.spawn(|| (0..1_000).filter(|_| budget.take(20, 0)).count())).collect();
+        let threads: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| (0..1_000).filter(|_| budget.take(20, 0)).count()))
+            .collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert!(taken <= 200, "{taken}");

@@ -118,13 +118,21 @@ fn threads_never_exceed_the_bound_and_lose_nobody() {
         for thread in 0..4_u64 {
             let (gate, inside, most, done) = (&gate, &inside, &most, &done);
             scope.spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
                 runtime.block_on(async {
                     let calls: Vec<_> = (0..2_000_u64)
                         .map(|call| async move {
-                            let patience = if (call + thread) % 7 == 0 { Duration::from_micros(300) } else { 60 * SECOND };
+                            let patience = if (call + thread) % 7 == 0 {
+                                Duration::from_micros(300)
+                            } else {
+                                60 * SECOND
+                            };
                             let Ok(_place) = gate.enter(patience).await else { return };
-                            most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                            most.fetch_max(
+                                inside.fetch_add(1, Ordering::SeqCst) + 1,
+                                Ordering::SeqCst,
+                            );
                             tokio::task::yield_now().await;
                             inside.fetch_sub(1, Ordering::SeqCst);
                             done.fetch_add(1, Ordering::SeqCst);
