@@ -99,6 +99,7 @@ where
 }
 
 /// What is to be done next on a connection.
+#[expect(clippy::large_enum_variant, reason = "one at a time, taken apart at once")]
 enum Next {
     Stream(http::Request<RecvStream>, SendResponse<Bytes>),
     /// The deadline has passed.

@@ -27,6 +27,10 @@ pub(crate) enum Length {
 }
 
 /// One call coming in.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one; a box would cost every call"
+)]
 pub(crate) enum Incoming {
     Http1(Http1Incoming),
     Http2(Box<Http2Incoming>),
@@ -140,14 +144,6 @@ impl Incoming {
         match self {
             Self::Http1(http1) => http1.poll_flush(cx),
             Self::Http2(http2) => http2.poll_flush(cx),
-        }
-    }
-
-    /// Whether the body of the request was received to its end.
-    pub(crate) fn is_body_ended(&self) -> bool {
-        match self {
-            Self::Http1(http1) => http1.is_body_ended(),
-            Self::Http2(http2) => http2.is_body_ended(),
         }
     }
 

@@ -31,11 +31,6 @@ impl Timer {
         self.due_ms = due_ms;
     }
 
-    /// When the deadline is.
-    pub(crate) fn due_ms(&self) -> u64 {
-        self.due_ms
-    }
-
     /// Ready when the deadline has passed. Called after everything else was pending.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.due_ms == u64::MAX {

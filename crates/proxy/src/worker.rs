@@ -36,9 +36,20 @@ pub(crate) struct Worker {
     idle_shown: Cell<i64>,
     ticks: Cell<u32>,
     live: RefCell<Cache<Arc<ArcSwap<Live>>, Arc<Live>>>,
-    held: RefCell<Rc<Arc<Live>>>,
+    held: RefCell<Rc<Held>>,
     draining: Cell<bool>,
     connections: RefCell<Connections>,
+}
+
+/// What is live, held by the calls of one thread.
+pub(crate) struct Held(Arc<Live>);
+
+impl std::ops::Deref for Held {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        &self.0
+    }
 }
 
 /// The connections of a worker, by a number that is used again.
@@ -68,7 +79,7 @@ impl Worker {
         random: Random,
     ) -> Rc<Self> {
         let mut live = Cache::new(Arc::clone(&shared.live));
-        let held = Rc::new(Arc::clone(live.load()));
+        let held = Rc::new(Held(Arc::clone(live.load())));
         Rc::new(Self {
             clock: WorkerClock::new(shared.started),
             unix_offset_ms: Cell::new(
@@ -90,12 +101,12 @@ impl Worker {
 
     /// What is live now, to be held by one call from its beginning to its end. Counted per thread:
     /// no counter is shared between cores.
-    pub(crate) fn live(&self) -> Rc<Arc<Live>> {
+    pub(crate) fn live(&self) -> Rc<Held> {
         let mut cache = self.live.borrow_mut();
         let newest = cache.load();
         let mut held = self.held.borrow_mut();
-        if !Arc::ptr_eq(newest, &held) {
-            *held = Rc::new(Arc::clone(newest));
+        if !Arc::ptr_eq(newest, &held.0) {
+            *held = Rc::new(Held(Arc::clone(newest)));
         }
         Rc::clone(&held)
     }

@@ -150,10 +150,6 @@ impl Http1Incoming {
         self.body.write_end(out);
     }
 
-    pub(crate) fn is_body_ended(&self) -> bool {
-        self.body.is_ended()
-    }
-
     /// A caller that closes its sending side while it waits is taken to have gone, as is usual.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
         loop {

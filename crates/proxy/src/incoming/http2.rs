@@ -118,10 +118,6 @@ impl Http2Incoming {
         portway_http1::write_trailers(out, allowed);
     }
 
-    pub(crate) fn is_body_ended(&self) -> bool {
-        self.body_ended && !self.piece.has_remaining()
-    }
-
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
         let reset = match &mut self.send {
             Some(send) => send.poll_reset(cx),

@@ -32,13 +32,20 @@ impl Authority {
 
     /// Files of a certificate for these names, under this file name.
     fn certificate(&self, file: &str, names: &[&str]) -> CertificateFiles {
-        self.certificate_of(file, CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap())
+        self.certificate_of(
+            file,
+            CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+                .unwrap(),
+        )
     }
 
     fn certificate_of(&self, file: &str, params: CertificateParams) -> CertificateFiles {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let files = CertificateFiles { cert: self.path(&format!("{file}.crt")), key: self.path(&format!("{file}.key")) };
+        let files = CertificateFiles {
+            cert: self.path(&format!("{file}.crt")),
+            key: self.path(&format!("{file}.key")),
+        };
         std::fs::write(&files.cert, certificate.pem()).unwrap();
         std::fs::write(&files.key, key.serialize_pem()).unwrap();
         files
@@ -89,7 +96,10 @@ async fn shown(
     let tls = ClientTlsStore::default().client(files, name, http2).unwrap();
     let stream = connect(&tls, TcpStream::connect(address).await.unwrap()).await?;
     let connection = stream.get_ref().1;
-    Ok((connection.peer_certificates().unwrap()[0].to_vec(), connection.alpn_protocol().map(<[u8]>::to_vec)))
+    Ok((
+        connection.peer_certificates().unwrap()[0].to_vec(),
+        connection.alpn_protocol().map(<[u8]>::to_vec),
+    ))
 }
 
 fn der(files: &CertificateFiles) -> Vec<u8> {
@@ -126,12 +136,22 @@ async fn the_protocol_is_agreed_on() {
     let authority = Authority::new();
     let files = authority.certificate("shop", &["shop.test"]);
     let client = client(&authority);
-    let both = serve(ServerTls::load(&served(std::slice::from_ref(&files))).unwrap().acceptor()).await;
-    assert_eq!(shown(both, &client, "shop.test", true).await.unwrap().1.as_deref(), Some(b"h2".as_slice()));
-    assert_eq!(shown(both, &client, "shop.test", false).await.unwrap().1.as_deref(), Some(b"http/1.1".as_slice()));
+    let both =
+        serve(ServerTls::load(&served(std::slice::from_ref(&files))).unwrap().acceptor()).await;
+    assert_eq!(
+        shown(both, &client, "shop.test", true).await.unwrap().1.as_deref(),
+        Some(b"h2".as_slice())
+    );
+    assert_eq!(
+        shown(both, &client, "shop.test", false).await.unwrap().1.as_deref(),
+        Some(b"http/1.1".as_slice())
+    );
     // A target that knows no ALPN does not speak HTTP/2.
     let plain = serve(plain_acceptor(&files, None)).await;
-    assert_eq!(shown(plain, &client, "shop.test", true).await.unwrap_err(), Failure::unsent(Fault::TlsFailed));
+    assert_eq!(
+        shown(plain, &client, "shop.test", true).await.unwrap_err(),
+        Failure::unsent(Fault::TlsFailed)
+    );
     assert_eq!(shown(plain, &client, "shop.test", false).await.unwrap().1, None);
 }
 
@@ -139,18 +159,26 @@ async fn the_protocol_is_agreed_on() {
 fn plain_acceptor(files: &CertificateFiles, client_ca: Option<&Path>) -> tokio_rustls::TlsAcceptor {
     let certificate = rustls_pki_types::CertificateDer::from_pem_file(&files.cert).unwrap();
     let key = rustls_pki_types::PrivateKeyDer::from_pem_file(&files.key).unwrap();
-    let builder = rustls::ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    let builder = rustls::ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap();
     let builder = match client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
             let mut roots = rustls::RootCertStore::empty();
             roots.add(rustls_pki_types::CertificateDer::from_pem_file(path).unwrap()).unwrap();
-            let verifier =
-                rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build().unwrap();
+            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+                Arc::new(roots),
+                provider(),
+            )
+            .build()
+            .unwrap();
             builder.with_client_cert_verifier(verifier)
         }
     };
-    tokio_rustls::TlsAcceptor::from(Arc::new(builder.with_single_cert(vec![certificate], key).unwrap()))
+    tokio_rustls::TlsAcceptor::from(Arc::new(
+        builder.with_single_cert(vec![certificate], key).unwrap(),
+    ))
 }
 
 #[tokio::test]
@@ -158,7 +186,9 @@ async fn the_lowest_version_holds() {
     let authority = Authority::new();
     let files = authority.certificate("shop", &["shop.test"]);
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(rustls_pki_types::CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
+    roots
+        .add(rustls_pki_types::CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap())
+        .unwrap();
     let old = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS12])
         .unwrap()
@@ -166,9 +196,14 @@ async fn the_lowest_version_holds() {
         .with_no_client_auth();
     let old = tokio_rustls::TlsConnector::from(Arc::new(old));
     for (min_version, expected) in [(MinVersion::Tls12, true), (MinVersion::Tls13, false)] {
-        let tls = ServerTls::load(&TlsFiles { certificates: vec![files.clone()], min_version }).unwrap();
+        let tls =
+            ServerTls::load(&TlsFiles { certificates: vec![files.clone()], min_version }).unwrap();
         let stream = TcpStream::connect(serve(tls.acceptor()).await).await.unwrap();
-        assert_eq!(old.connect("shop.test".try_into().unwrap(), stream).await.is_ok(), expected, "{min_version:?}");
+        assert_eq!(
+            old.connect("shop.test".try_into().unwrap(), stream).await.is_ok(),
+            expected,
+            "{min_version:?}"
+        );
     }
     assert_eq!("1.3".parse(), Ok(MinVersion::Tls13));
     assert!("1.1".parse::<MinVersion>().is_err());
@@ -194,7 +229,10 @@ async fn changed_files_are_shown_and_broken_ones_are_not() {
     for (broken, message) in [
         ("", "has no private key"),
         ("-----BEGIN PRIVATE KEY-----\nAAAA", "has no private key"),
-        (KeyPair::generate().unwrap().serialize_pem().as_str(), "does not belong to the certificate"),
+        (
+            KeyPair::generate().unwrap().serialize_pem().as_str(),
+            "does not belong to the certificate",
+        ),
     ] {
         std::fs::write(&files.key, broken).unwrap();
         let mistakes = tls.reload().unwrap_err();
@@ -221,7 +259,11 @@ fn every_broken_file_is_named() {
     ]);
     let mistakes = ServerTls::load(&files).unwrap_err();
     assert_eq!(mistakes.len(), 3, "{mistakes:?}");
-    assert!(mistakes[0].contains("gone.crt") && mistakes[1].contains("gone.key") && mistakes[2].contains("empty.crt"));
+    assert!(
+        mistakes[0].contains("gone.crt")
+            && mistakes[1].contains("gone.key")
+            && mistakes[2].contains("empty.crt")
+    );
     assert!(ServerTls::load(&served(&[])).is_err());
 }
 
@@ -232,7 +274,8 @@ fn keys_are_never_shown() {
     let key = std::fs::read_to_string(&files.key).unwrap();
     let secret = key.lines().nth(1).unwrap();
     let tls = ServerTls::load(&served(&[files.clone()])).map(|tls| format!("{tls:?}")).unwrap();
-    let towards = ClientTlsFiles { cert: Some(files.cert), key: Some(files.key), ca: Some(authority.ca()) };
+    let towards =
+        ClientTlsFiles { cert: Some(files.cert), key: Some(files.key), ca: Some(authority.ca()) };
     let client = ClientTlsStore::default().client(&towards, "shop.test", false).unwrap();
     assert!(!tls.contains(secret) && !format!("{client:?}").contains(secret));
 }
@@ -240,13 +283,18 @@ fn keys_are_never_shown() {
 #[test]
 fn names_and_dates_are_read() {
     let authority = Authority::new();
-    let mut params = CertificateParams::new(["Shop.Test", "*.shop.test", "10.0.0.1", "::1"].map(str::to_owned)).unwrap();
+    let mut params =
+        CertificateParams::new(["Shop.Test", "*.shop.test", "10.0.0.1", "::1"].map(str::to_owned))
+            .unwrap();
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
     params.not_after = rcgen::date_time_ymd(2040, 1, 1);
     let tls = ServerTls::load(&served(&[authority.certificate_of("shop", params)])).unwrap();
     let view = &tls.certificates()[0];
     assert_eq!(*view.names.dns, ["shop.test".into(), "*.shop.test".into()]);
-    assert_eq!(*view.names.ips, ["10.0.0.1".parse::<std::net::IpAddr>().unwrap(), "::1".parse().unwrap()]);
+    assert_eq!(
+        *view.names.ips,
+        ["10.0.0.1".parse::<std::net::IpAddr>().unwrap(), "::1".parse().unwrap()]
+    );
     assert_eq!((view.names.not_before_s, view.names.not_after_s), (1_577_836_800, 2_208_988_800));
 }
 
@@ -328,7 +376,11 @@ async fn backends_must_prove_who_they_are() {
     ] {
         let address = serve(ServerTls::load(&served(&[files])).unwrap().acceptor()).await;
         let result = shown(address, &trusted, "shop.test", false).await.map(drop);
-        assert_eq!(result, if expected { Ok(()) } else { Err(Failure::unsent(Fault::TlsFailed)) }, "{what}");
+        assert_eq!(
+            result,
+            if expected { Ok(()) } else { Err(Failure::unsent(Fault::TlsFailed)) },
+            "{what}"
+        );
     }
     // Trust in the system's authorities does not reach the tests' own.
     let files = authority.certificate("right", &["shop.test"]);
@@ -355,8 +407,11 @@ async fn backends_that_ask_for_a_certificate_get_it() {
     let with = ClientTlsFiles { cert: Some(own.cert), key: Some(own.key), ..client(&authority) };
     let stranger = Authority::new();
     let theirs = stranger.certificate("gateway", &["gateway.test"]);
-    let wrong = ClientTlsFiles { cert: Some(theirs.cert), key: Some(theirs.key), ..client(&authority) };
-    for (what, files, expected) in [("with", &with, true), ("without", &client(&authority), false), ("wrong", &wrong, false)] {
+    let wrong =
+        ClientTlsFiles { cert: Some(theirs.cert), key: Some(theirs.key), ..client(&authority) };
+    for (what, files, expected) in
+        [("with", &with, true), ("without", &client(&authority), false), ("wrong", &wrong, false)]
+    {
         let tls = ClientTlsStore::default().client(files, "shop.test", false).unwrap();
         // In TLS 1.3 the server's refusal comes with the first bytes that are read.
         let heard = match connect(&tls, TcpStream::connect(address).await.unwrap()).await {
@@ -377,7 +432,9 @@ fn equal_files_give_the_same_configuration() {
     let other_name = store.client(&files, "other.test", false).unwrap();
     let http2 = store.client(&files, "shop.test", true).unwrap();
     assert!(Arc::ptr_eq(&one.config, &same.config) && one.identity() == same.identity());
-    assert!(Arc::ptr_eq(&one.config, &other_name.config) && one.identity() != other_name.identity());
+    assert!(
+        Arc::ptr_eq(&one.config, &other_name.config) && one.identity() != other_name.identity()
+    );
     assert!(!Arc::ptr_eq(&one.config, &http2.config) && one.identity() != http2.identity());
     std::fs::write(authority.path("ca.crt"), &Authority::new().pem).unwrap();
     assert_ne!(store.client(&files, "shop.test", false).unwrap().identity(), one.identity());
@@ -394,11 +451,31 @@ fn files_of_backends_that_cannot_be_used_are_named() {
         assert!(mistakes[0].contains(message), "{mistakes:?}");
     };
     let none = ClientTlsFiles::default;
-    check(&ClientTlsFiles { ca: Some(gone.clone()), ..none() }, "shop.test", "gone.pem: cannot be read");
-    check(&ClientTlsFiles { ca: Some(own.key.clone()), ..none() }, "shop.test", "has no certificate");
-    check(&ClientTlsFiles { cert: Some(own.cert.clone()), ..none() }, "shop.test", "belong together");
-    check(&ClientTlsFiles { cert: Some(own.cert.clone()), key: Some(own.cert.clone()), ..none() }, "shop.test", "has no private key");
+    check(
+        &ClientTlsFiles { ca: Some(gone.clone()), ..none() },
+        "shop.test",
+        "gone.pem: cannot be read",
+    );
+    check(
+        &ClientTlsFiles { ca: Some(own.key.clone()), ..none() },
+        "shop.test",
+        "has no certificate",
+    );
+    check(
+        &ClientTlsFiles { cert: Some(own.cert.clone()), ..none() },
+        "shop.test",
+        "belong together",
+    );
+    check(
+        &ClientTlsFiles { cert: Some(own.cert.clone()), key: Some(own.cert.clone()), ..none() },
+        "shop.test",
+        "has no private key",
+    );
     let other = authority.certificate("other", &["other.test"]);
-    check(&ClientTlsFiles { cert: Some(own.cert), key: Some(other.key), ..none() }, "shop.test", "does not belong");
+    check(
+        &ClientTlsFiles { cert: Some(own.cert), key: Some(other.key), ..none() },
+        "shop.test",
+        "does not belong",
+    );
     check(&none(), "not a name", "is neither a DNS name nor an address");
 }

@@ -3,7 +3,8 @@
 //! A retry storm is stopped here: when everything fails, a backend gets at most `budget_percent` more than
 //! what callers send. A quiet service would then never retry (20 % of one call is none), so there is a
 //! floor: [`FLOOR`] extra attempts in ten seconds are allowed whatever the share says. The honest bound is
-//! therefore, over any ten seconds, `max(budget_percent of the calls, 3)`; with a budget of 0 it is 0.
+//! therefore, whenever an extra attempt is granted: those of the last ten seconds, this one included, are at most
+//! `max(budget_percent of the calls of the same time, 3)`. With a budget of 0 there are none.
 
 use super::window::Window;
 
