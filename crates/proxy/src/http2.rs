@@ -224,7 +224,8 @@ fn accept_stream(
     let peer = Rc::clone(&visit.peer);
     tokio::task::spawn_local(async move {
         let _share = share;
-        serve_stream(&worker, &peer, Incoming::Http2(incoming), request).await;
+        // A task is moved when it is spawned, and a call is large.
+        Box::pin(serve_stream(&worker, &peer, Incoming::Http2(incoming), request)).await;
     });
 }
 

@@ -10,6 +10,8 @@ use portway_http1::{self as http1, Field, Framing, Known, Reject, Span};
 use crate::buffer::Lent;
 use crate::request::{Request, Version};
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Appends bytes and says where they lie.
 fn put(into: &mut Vec<u8>, bytes: &[u8]) -> Span {
     let start = into.len();
@@ -178,7 +180,9 @@ pub(crate) fn to_map(lines: &[u8]) -> HeaderMap {
         let at = value.as_ptr() as usize - lines.as_ptr() as usize;
         let name = HeaderName::from_bytes(&line[..colon]);
         let value = HeaderValue::from_maybe_shared(shared.slice(at..at + value.len()));
-        if let (Ok(name), Ok(value)) = (name, value) {
+        if let (Ok(name), Ok(mut value)) = (name, value) {
+            // An id is never sent twice: it only pushes others out of the peer's table (RFC 7541 §6.2.3).
+            value.set_sensitive(name == REQUEST_ID);
             map.append(name, value);
         }
         start = end + 2;
