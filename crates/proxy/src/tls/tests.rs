@@ -34,12 +34,14 @@ impl Authority {
     fn certificate(&self, file: &str, names: &[&str]) -> CertificateFiles {
         self.certificate_of(
             file,
-            CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
-                .unwrap(),
+            &CertificateParams::new(
+                names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(),
+            )
+            .unwrap(),
         )
     }
 
-    fn certificate_of(&self, file: &str, params: CertificateParams) -> CertificateFiles {
+    fn certificate_of(&self, file: &str, params: &CertificateParams) -> CertificateFiles {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let files = CertificateFiles {
@@ -273,7 +275,9 @@ fn keys_are_never_shown() {
     let files = authority.certificate("shop", &["shop.test"]);
     let key = std::fs::read_to_string(&files.key).unwrap();
     let secret = key.lines().nth(1).unwrap();
-    let tls = ServerTls::load(&served(&[files.clone()])).map(|tls| format!("{tls:?}")).unwrap();
+    let tls = ServerTls::load(&served(std::slice::from_ref(&files)))
+        .map(|tls| format!("{tls:?}"))
+        .unwrap();
     let towards =
         ClientTlsFiles { cert: Some(files.cert), key: Some(files.key), ca: Some(authority.ca()) };
     let client = ClientTlsStore::default().client(&towards, "shop.test", false).unwrap();
@@ -288,7 +292,7 @@ fn names_and_dates_are_read() {
             .unwrap();
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
     params.not_after = rcgen::date_time_ymd(2040, 1, 1);
-    let tls = ServerTls::load(&served(&[authority.certificate_of("shop", params)])).unwrap();
+    let tls = ServerTls::load(&served(&[authority.certificate_of("shop", &params)])).unwrap();
     let view = &tls.certificates()[0];
     assert_eq!(*view.names.dns, ["shop.test".into(), "*.shop.test".into()]);
     assert_eq!(
@@ -370,8 +374,8 @@ async fn backends_must_prove_who_they_are() {
     for (what, files, expected) in [
         ("right", authority.certificate("right", &["shop.test"]), true),
         ("wrong name", authority.certificate("name", &["other.test"]), false),
-        ("expired", authority.certificate_of("expired", expired), false),
-        ("not yet valid", authority.certificate_of("early", early), false),
+        ("expired", authority.certificate_of("expired", &expired), false),
+        ("not yet valid", authority.certificate_of("early", &early), false),
         ("wrong authority", stranger.certificate("stranger", &["shop.test"]), false),
     ] {
         let address = serve(ServerTls::load(&served(&[files])).unwrap().acceptor()).await;

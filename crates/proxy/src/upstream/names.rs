@@ -375,7 +375,8 @@ fn is_allowed(ip: IpAddr, was_public: bool) -> bool {
         }
         IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local(),
     };
-    !never && !(was_public && is_private(ip))
+    let rebinds = was_public && is_private(ip);
+    !(never || rebinds)
 }
 
 /// Loopback, RFC 1918, RFC 6598 (shared) and RFC 4193 (unique local) addresses.

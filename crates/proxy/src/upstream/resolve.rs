@@ -10,12 +10,12 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ResolveHosts, ResolverConfig};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 /// A family of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,10 +94,15 @@ impl SystemResolver {
     /// # Errors
     /// A sentence when no resolver can be made of the settings.
     pub fn from_system() -> Result<Self, String> {
-        let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+        let builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
             tracing::warn!(%error, "the system's resolver settings cannot be read; only the hosts file is used");
-            TokioResolver::builder_with_config(ResolverConfig::default(), TokioRuntimeProvider::default())
+            let nobody = ResolverConfig::from_name_servers(Vec::new());
+            TokioResolver::builder_with_config(nobody, TokioRuntimeProvider::default())
         });
+        Self::from_builder(builder)
+    }
+
+    fn from_builder(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<Self, String> {
         let options = builder.options_mut();
         options.cache_size = 0;
         options.timeout = options.timeout.min(TRY_TIMEOUT);
@@ -171,3 +176,6 @@ fn ttl_s(lookup: &Lookup) -> u32 {
     // The lookup carries a deadline; rounding to the nearest second gives the record's TTL back.
     u32::try_from((left.as_millis() + 500) / 1_000).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -353,10 +353,3 @@ async fn first_answers_are_awaited_within_bounds() {
     assert_eq!(began.elapsed(), Duration::from_secs(2));
     assert!(!slow.is_known());
 }
-
-#[tokio::test]
-async fn localhost_needs_no_server() {
-    let resolver = super::super::SystemResolver::from_system().unwrap();
-    let found = resolver.addresses("localhost", Family::V4).await.unwrap();
-    assert_eq!(found.records, ips(&["127.0.0.1"]));
-}
