@@ -67,13 +67,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             inherited: Vec::new(),
         })
     };
-    let control = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let control =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let log = match gateway.log.calls {
-        portway_model::LogFormat::Json => Some(portway_proxy::telemetry::LogTarget::parse(&gateway.log.to)),
+        portway_model::LogFormat::Json => {
+            Some(portway_proxy::telemetry::LogTarget::parse(&gateway.log.to))
+        }
         portway_model::LogFormat::Off => None,
     };
     let settings = portway_proxy::Settings {
-        listeners: gateway.listen.iter().map(listen).collect::<Result<_, Box<dyn std::error::Error>>>()?,
+        listeners: gateway
+            .listen
+            .iter()
+            .map(listen)
+            .collect::<Result<_, Box<dyn std::error::Error>>>()?,
         workers: gateway.workers.unwrap_or(1) as usize,
         log,
         drain_timeout: Duration::from_secs(1),

@@ -129,8 +129,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         .collect::<Result<_, _>>()?;
     let logs_calls = settings.log.is_some();
     let sink = LogSink::start(settings.log.unwrap_or(LogTarget::Stdout)).map_err(BindFault::Log)?;
-    let started = Instant::now();
-    let clock = crate::worker::WorkerClock::new(started);
+    let clock = crate::worker::WorkerClock::new(Instant::now());
     let resolver = SystemResolver::from_system().map_err(BindFault::System)?;
     let upstreams =
         Upstreams::new(settings.control, Arc::new(move || clock.now_ms()), Arc::new(resolver));
@@ -148,7 +147,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         metrics: Arc::new(metrics),
         upstreams: Arc::new(upstreams),
         admission: crate::shared::Admission::default(),
-        started,
+        clock,
         logs_calls,
         files_max: settings.files_max,
     });

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use portway_policy::MemoryCounters;
-use tokio::time::Instant;
 
 use crate::live::Live;
 use crate::telemetry::{Metrics, SeriesId};
 use crate::upstream::Upstreams;
+use crate::worker::WorkerClock;
 
 /// One per gateway.
 pub(crate) struct Shared {
@@ -22,8 +22,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) admission: Admission,
-    /// Where the clocks of all workers count from.
-    pub(crate) started: Instant,
+    /// The one clock of all workers.
+    pub(crate) clock: WorkerClock,
     pub(crate) logs_calls: bool,
     /// Files that the process may have open at once.
     pub(crate) files_max: u64,

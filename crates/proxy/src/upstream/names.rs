@@ -185,7 +185,12 @@ impl Name {
         lock(&self.known).answered_ms.is_some()
     }
 
-    /// Tells this one of new answers for as long as it lives.
+    /// Whether the first round of questions is over, whatever it brought.
+    pub(super) fn is_tried(&self) -> bool {
+        *self.tried.borrow()
+    }
+
+    /// Tells this one of new answers, and of the end of the first round, for as long as it lives.
     pub(super) fn listen(&self, listener: Weak<dyn Listener>) {
         let mut listeners = lock(&self.listeners);
         listeners.retain(|known| known.strong_count() > 0 && !known.ptr_eq(&listener));
@@ -230,13 +235,15 @@ impl Name {
         };
         if changed {
             self.changes.fetch_add(1, Ordering::Relaxed);
+        }
+        // Those who wait for the first round are told of its end, whatever it brought.
+        if !self.tried.send_replace(true) || changed {
             let listeners: Vec<_> =
                 lock(&self.listeners).iter().filter_map(Weak::upgrade).collect();
             for listener in listeners {
                 listener.answer_changed();
             }
         }
-        self.tried.send_replace(true);
         wait_s
     }
 }

@@ -360,10 +360,16 @@ impl BackendState {
     }
 
     /// Makes the table anew from the targets and what their names say now.
+    ///
+    /// While a name that just came in has not been asked for once, a backend that has endpoints keeps them as they are, so that
+    /// a document that names another host loses no call; that takes as long as one look-up, at most.
     fn rebuild(&self, control: &mut Control) {
         let now_ms = (self.shared.now_ms)();
         let settings = self.settings.load_full();
         let names = names_of(&control.targets);
+        if names.iter().any(|name| !name.is_tried()) && !self.table.load().is_empty() {
+            return;
+        }
         self.unresolved.store(names.iter().any(|name| !name.is_known()), Ordering::Relaxed);
         let wanted = self.wanted(&control.targets, settings.protocol == model::Protocol::Http2);
         let fresh = self.table.load().is_empty();

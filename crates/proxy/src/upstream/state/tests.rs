@@ -374,6 +374,31 @@ async fn a_name_that_never_answered_is_another_fault_than_no_target() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_old_targets_serve_until_a_new_name_was_asked_for() {
+    let script = Script::new(&[
+        ("new.test", "a", &[a(&["10.0.0.2"])]),
+        ("slow.test", "a", &[Says::Silent, a(&["10.0.0.3"])]),
+    ]);
+    let stage = Stage::new(script);
+    let state = stage.bind(&document(&["10.0.0.1:80"]));
+    let at = |state: &BackendState| {
+        state.pick(None, &[], 0).map(|endpoint| endpoint.address.ip().to_string())
+    };
+    stage.bind(&document(&["new.test:80"]));
+    assert_eq!(at(&state), Ok("10.0.0.1".to_owned()));
+    stage.upstreams.first_answers(Duration::from_secs(1)).await;
+    assert_eq!(at(&state), Ok("10.0.0.2".to_owned()));
+    stage.bind(&document(&["slow.test:80"]));
+    tokio::time::sleep(Duration::from_millis(4_900)).await;
+    assert_eq!(at(&state), Ok("10.0.0.2".to_owned()));
+    // A name that does not answer is not hidden by the old one for ever.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(at(&state), Err(Failure::last(Fault::DnsFailed)));
+    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    assert_eq!(at(&state), Ok("10.0.0.3".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_address_that_flaps_keeps_its_breaker() {
     let flap = [
         Says::Addresses(ips(&["10.0.0.1"]), 1),
