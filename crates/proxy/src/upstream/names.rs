@@ -83,6 +83,8 @@ pub(super) struct Name {
 /// What is known of a name.
 #[derive(Debug, Default)]
 struct Known {
+    /// Whether a round of questions is over.
+    tried: bool,
     places: Arc<[Place]>,
     services: Vec<Service>,
     hosts: HashMap<Box<str>, Families>,
@@ -187,7 +189,7 @@ impl Name {
 
     /// Whether the first round of questions is over, whatever it brought.
     pub(super) fn is_tried(&self) -> bool {
-        *self.tried.borrow()
+        lock(&self.known).tried
     }
 
     /// Tells this one of new answers, and of the end of the first round, for as long as it lives.
@@ -223,7 +225,7 @@ impl Name {
     fn take(&self, round: Round) -> u32 {
         self.lookups.fetch_add(1, Ordering::Relaxed);
         let now_ms = (self.now_ms)();
-        let (changed, wait_s) = {
+        let (first, changed, wait_s) = {
             let mut known = lock(&self.known);
             let before = Arc::clone(&known.places);
             let taken = known.take(round, self.question.srv, now_ms);
@@ -231,19 +233,21 @@ impl Name {
             if known.stale_since_ms.is_some() || known.answered_ms.is_none() {
                 self.failures.fetch_add(1, Ordering::Relaxed);
             }
-            (known.places != before, taken.wait_s)
+            (!std::mem::replace(&mut known.tried, true), known.places != before, taken.wait_s)
         };
         if changed {
             self.changes.fetch_add(1, Ordering::Relaxed);
         }
         // Those who wait for the first round are told of its end, whatever it brought.
-        if !self.tried.send_replace(true) || changed {
+        if first || changed {
             let listeners: Vec<_> =
                 lock(&self.listeners).iter().filter_map(Weak::upgrade).collect();
             for listener in listeners {
                 listener.answer_changed();
             }
         }
+        // Last, so that who waits for it finds what was made of the answer.
+        self.tried.send_replace(true);
         wait_s
     }
 }
