@@ -1,3 +1,5 @@
+//! Whom we believe about the caller's address, and how far.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! PROXY headers of both versions, whole and broken.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What is written can always be read as JSON, and disturbs no terminal.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The line of a call, full and bare.
+
 use std::net::SocketAddr;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! The page of metrics is valid, adds up the workers, and has a ceiling.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use portway_policy::Reason;

@@ -1,3 +1,5 @@
+//! Lines arrive, and never hold anybody up.
+
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;

@@ -1,3 +1,5 @@
+//! Moments as RFC 3339.
+
 use super::*;
 
 #[track_caller]

@@ -1,3 +1,5 @@
+//! W3C trace context: continued, or begun anew.
+
 use proptest::prelude::*;
 
 use super::*;
