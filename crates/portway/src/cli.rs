@@ -29,7 +29,7 @@ Exit codes:
 
 /// An API gateway in one binary: contracts in, a guarded, observed API out.
 #[derive(Debug, Parser)]
-#[command(name = "portway", version, about, after_help = AFTER_HELP, propagate_version = false, max_term_width = 110)]
+#[command(name = "portway", version, after_help = AFTER_HELP, propagate_version = false, max_term_width = 110)]
 pub struct Cli {
     /// When to colour the output
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
@@ -68,12 +68,9 @@ pub enum Command {
 /// Where the documents are.
 #[derive(Debug, Clone, Args)]
 pub struct Documents {
-    /// Documents, or one directory: all its *.yaml, *.yml, *.json and *.toml files [default: portway.yaml]
+    /// Documents; a directory stands for the portway.yaml (.yml, .json, .toml) in it [default: portway.yaml]
     #[arg(value_name = "FILE|DIR")]
     pub paths: Vec<OsString>,
-    /// The directory that no path in a document can lead out of [default: that of the first document]
-    #[arg(long, value_name = "DIR")]
-    pub root: Option<OsString>,
 }
 
 /// Reads the command line, does what it says, and turns the outcome into an exit code.

@@ -1,8 +1,8 @@
 //! From the command line to documents: which files, in which directory, with which further ones.
 //!
-//! Reads texts; what is in them is judged by the `model` room, what they mean by `snapshot`. Names in
-//! documents are relative to the file they stand in; after reading they are relative to the root,
-//! which is what everything later works with.
+//! Reads texts; what is in them is judged by the `model` room, what they mean by `snapshot`. The root is the
+//! directory of the first document: everything else that is named stands in it or below. Names in
+//! documents are relative to the file they stand in.
 
 mod base;
 
@@ -30,7 +30,7 @@ pub struct Library {
     root: Root,
     /// Documents that were named, below the root, with their names as they were given.
     named: Vec<(String, String)>,
-    /// What stands before a path below the root when it is shown.
+    /// The directory of the first document as it was given: what stands before a path below the root when it is shown.
     shown_root: PathBuf,
 }
 
@@ -70,30 +70,25 @@ impl Library {
     /// When a file or directory that it names is not there.
     pub fn find(asked: &cli::Documents) -> Result<Self, Unreadable> {
         let named = named_files(&asked.paths)?;
-        let mut places = Vec::with_capacity(named.len());
+        let first = named.first().expect("no names stand for a document, too");
+        let shown_root = first.parent().map_or_else(PathBuf::new, Path::to_owned);
+        let root =
+            Root::open(&here_if_empty(&shown_root)).map_err(|error| unusable(first, &error))?;
+        let mut below_root = Vec::with_capacity(named.len());
         for path in &named {
-            places.push((real_place(path)?, path.display().to_string()));
-        }
-        let root = match &asked.root {
-            Some(root) => PathBuf::from(root),
-            None => common_directory(places.iter().map(|(place, _)| place)),
-        };
-        let root = Root::open(&root).map_err(|error| Unreadable {
-            what: format!("{}: {error}", root.display()),
-            fix: "--root names a directory",
-        })?;
-        let mut named = Vec::with_capacity(places.len());
-        for (place, shown) in places {
-            let below = place.strip_prefix(root.path()).ok().and_then(Path::to_str);
-            let Some(below) = below else {
+            let place = real_place(path)?;
+            let Some(below) = place.strip_prefix(root.path()).ok().and_then(Path::to_str) else {
                 return Err(Unreadable {
-                    what: format!("{shown}: it is outside --root"),
-                    fix: "name a wider directory",
+                    what: format!(
+                        "{}: it is not below the directory of the first document",
+                        path.display()
+                    ),
+                    fix: "name the document first whose directory has all others in it or below",
                 });
             };
-            named.push((below.to_owned(), shown));
+            below_root.push((below.to_owned(), path.display().to_string()));
         }
-        Ok(Self { shown_root: shown_root(root.path()), root, named })
+        Ok(Self { shown_root, root, named: below_root })
     }
 
     /// The directory that everything is read from.
@@ -112,9 +107,12 @@ impl Library {
         let gateway = documents.document.gateway.clone().unwrap_or_default();
         let (compiled, found) =
             portway_snapshot::compile(&documents, &self.root, secrets, previous);
+        // What could not be read is missing from what was compiled, which may look odd for that reason alone.
+        let is_partial = diagnostics.iter().any(|known| known.severity == Severity::Error);
+        let tells = |found: &Diagnostic| !is_partial || found.severity == Severity::Error;
         let found = found.into_iter().map(|diagnostic| self.with_shown_file(diagnostic));
         let found: Vec<Diagnostic> =
-            found.filter(|diagnostic| !is_among(&diagnostics, diagnostic)).collect();
+            found.filter(|found| tells(found) && !is_among(&diagnostics, found)).collect();
         diagnostics.extend(found);
         diagnostics.sort_by(|a, b| (a.severity, &a.location).cmp(&(b.severity, &b.location)));
         let has_errors =
@@ -146,15 +144,13 @@ impl Library {
             };
             let file = SourceFile { format: Format::of_file(&path), name: shown.clone(), text };
             for include in portway_model::includes(&file) {
-                match self.included(&path, &include) {
-                    Ok(paths) => {
-                        let new = paths.into_iter().filter(|path| seen.insert(path.clone()));
-                        waiting.extend(new.map(|path| {
-                            let shown = self.shown(&path);
-                            (path, shown, Some(include.location.clone()))
-                        }));
-                    }
-                    Err(diagnostic) => diagnostics.push(diagnostic),
+                let paths = self.included(&path, &include, &mut diagnostics);
+                for path in paths.into_iter().filter(|path| seen.insert(path.clone())) {
+                    waiting.push_back((
+                        path.clone(),
+                        self.shown(&path),
+                        Some(include.location.clone()),
+                    ));
                 }
             }
             directories.insert(shown, directory_of(&path).to_owned());
@@ -171,49 +167,61 @@ impl Library {
     }
 
     /// The files that an `include` of the document at `path` means.
-    fn included(&self, path: &str, include: &Include) -> Result<Vec<String>, Diagnostic> {
-        let wrong = |severity, code, message, fix: &str| Diagnostic {
-            severity,
-            code,
-            location: include.location.clone(),
-            pointer: "/include".to_owned(),
-            message,
-            fix: fix.to_owned(),
+    fn included(
+        &self,
+        path: &str,
+        include: &Include,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Vec<String> {
+        let pattern = &include.pattern;
+        let mut wrong = |severity, code, message, fix: &str| {
+            let (location, pointer, fix) =
+                (include.location.clone(), "/include".to_owned(), fix.to_owned());
+            diagnostics.push(Diagnostic { severity, code, location, pointer, message, fix });
+            Vec::new()
         };
-        let joined = reference::join(path, &include.pattern).map_err(|fault| {
-            let message = format!("\"{}\" cannot be included: the name {fault}", include.pattern);
-            wrong(
-                Severity::Error,
-                "include-out-of-reach",
-                message,
-                "name files below the directory of the first document (or of --root)",
-            )
-        })?;
+        let joined = match reference::join(path, pattern) {
+            Ok(joined) => joined,
+            Err(fault) => {
+                let message = format!("\"{pattern}\" cannot be included: the name {fault}");
+                let fix = "name files below the directory of the first document";
+                return wrong(Severity::Error, "include-out-of-reach", message, fix);
+            }
+        };
         if !Pattern::is_wild(&joined) {
-            return Ok(vec![joined]);
+            return vec![joined];
         }
-        let (directory, pattern) = joined.rsplit_once('/').unwrap_or(("", &joined));
+        let (directory, names) = joined.rsplit_once('/').unwrap_or(("", &joined));
         if Pattern::is_wild(directory) {
-            let message = format!("\"{}\" has a * in the name of a directory", include.pattern);
-            return Err(wrong(
+            let message = format!("\"{pattern}\" has a * in the name of a directory");
+            return wrong(
                 Severity::Error,
                 "include-pattern",
                 message,
                 "use * in the name of the file only",
-            ));
+            );
         }
-        let names = self.root.list(directory, &Pattern::new(pattern)).map_err(|fault| {
-            let message = format!("\"{}\" cannot be included: {fault}", include.pattern);
-            wrong(Severity::Error, "include-unreadable", message, "")
-        })?;
+        let names = match self.root.list(directory, &Pattern::new(names)) {
+            Ok(names) => names,
+            // A directory that is not there has no files that fit; it may come later.
+            Err(LoadFault::NotFound) => Vec::new(),
+            Err(fault) => {
+                let message = format!("\"{pattern}\" cannot be included: {fault}");
+                return wrong(Severity::Error, "include-unreadable", message, "");
+            }
+        };
         if names.is_empty() {
-            let message = format!("no file fits \"{}\"", include.pattern);
-            return Err(wrong(Severity::Warning, "include-nothing", message, ""));
+            return wrong(
+                Severity::Warning,
+                "include-nothing",
+                format!("no file fits \"{pattern}\""),
+                "",
+            );
         }
         let below =
             |name: String| if directory.is_empty() { name } else { format!("{directory}/{name}") };
         // The file that includes may fit its own pattern.
-        Ok(names.into_iter().map(below).filter(|found| found != path).collect())
+        names.into_iter().map(below).filter(|found| found != path).collect()
     }
 
     /// A path below the root as the user would write it.
@@ -264,15 +272,9 @@ fn document_in(directory: &Path) -> Option<PathBuf> {
 /// Where a document really stands. The last part is left as it is: it may be a link that changes later,
 /// as in a mounted Kubernetes ConfigMap.
 fn real_place(path: &Path) -> Result<PathBuf, Unreadable> {
-    let wrong = |what: &dyn std::fmt::Display| Unreadable {
-        what: format!("{}: {what}", path.display()),
-        fix: "",
-    };
+    let wrong = |what: &dyn std::fmt::Display| unusable(path, what);
     let name = path.file_name().ok_or_else(|| wrong(&"it is not a file"))?;
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let parent = here_if_empty(path.parent().unwrap_or(Path::new("")));
     let place = parent.canonicalize().map_err(|error| wrong(&error))?.join(name);
     match place.metadata() {
         Ok(found) if found.is_file() => Ok(place),
@@ -281,26 +283,12 @@ fn real_place(path: &Path) -> Result<PathBuf, Unreadable> {
     }
 }
 
-/// The deepest directory that has all of them in it.
-fn common_directory<'a>(mut places: impl Iterator<Item = &'a PathBuf>) -> PathBuf {
-    let parent =
-        |place: &PathBuf| place.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned);
-    let Some(mut common) = places.next().map(parent) else { return PathBuf::from(".") };
-    for place in places {
-        while !place.starts_with(&common) {
-            common.pop();
-        }
-    }
-    common
+fn unusable(path: &Path, what: &dyn std::fmt::Display) -> Unreadable {
+    Unreadable { what: format!("{}: {what}", path.display()), fix: "" }
 }
 
-/// Relative to where we are, if it is below; absolute otherwise.
-fn shown_root(root: &Path) -> PathBuf {
-    let here = std::env::current_dir().and_then(|here| here.canonicalize());
-    match here.ok().and_then(|here| root.strip_prefix(here).ok().map(Path::to_owned)) {
-        Some(below) => below,
-        None => root.to_owned(),
-    }
+fn here_if_empty(path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() }
 }
 
 /// The directory part of a path below the root; empty for the root itself.
@@ -323,9 +311,7 @@ fn unreadable(shown: &str, fault: &LoadFault, asked_at: Option<Location>) -> Dia
         ),
     };
     let fix = match fault {
-        LoadFault::OutsideRoot => {
-            "keep it below the directory of the first document, or name a wider one with --root"
-        }
+        LoadFault::OutsideRoot => "keep it below the directory of the first document",
         _ => "",
     };
     let code = "document-unreadable";

@@ -64,10 +64,10 @@ impl Root {
     pub fn list(&self, directory: &str, pattern: &Pattern<'_>) -> Result<Vec<String>, LoadFault> {
         self.asked().note_listed(self.path.join(directory));
         let opened = self.open_beneath(directory, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let entries = rustix::fs::Dir::read_from(&opened).map_err(|errno| other(errno.into()))?;
+        let entries = rustix::fs::Dir::read_from(&opened).map_err(|errno| other(&errno.into()))?;
         let mut names = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(|errno| other(errno.into()))?;
+            let entry = entry.map_err(|errno| other(&errno.into()))?;
             let Ok(name) = entry.file_name().to_str() else { continue };
             // Files that begin with a dot are an editor's or Kubernetes' own.
             if !name.starts_with('.')
@@ -109,7 +109,7 @@ impl Root {
             Err(Errno::NOENT | Errno::NOTDIR) => Err(LoadFault::NotFound),
             // An old kernel, or a sandbox that does not know the call.
             Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => self.open_followed(path, flags),
-            Err(errno) => Err(other(errno.into())),
+            Err(errno) => Err(other(&errno.into())),
         }
     }
 
@@ -121,13 +121,13 @@ impl Root {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(LoadFault::NotFound);
             }
-            Err(error) => return Err(other(error)),
+            Err(error) => return Err(other(&error)),
         };
         if !real.starts_with(&self.path) {
             return Err(LoadFault::OutsideRoot);
         }
         openat(CWD, &real, flags | OFlags::NOFOLLOW, Mode::empty())
-            .map_err(|errno| other(errno.into()))
+            .map_err(|errno| other(&errno.into()))
     }
 
     fn asked(&self) -> MutexGuard<'_, Stamps> {
@@ -139,7 +139,7 @@ impl Loader for Root {
     fn load(&self, path: &str) -> Result<Vec<u8>, LoadFault> {
         self.asked().note(self.path.join(path));
         let file = File::from(self.open_beneath(path, OFlags::RDONLY)?);
-        let found = file.metadata().map_err(other)?;
+        let found = file.metadata().map_err(|error| other(&error))?;
         if !found.is_file() {
             return Err(LoadFault::Other("it is not a regular file".to_owned()));
         }
@@ -147,7 +147,7 @@ impl Loader for Root {
         let mut bytes = Vec::with_capacity(
             usize::try_from(found.len().min(FILE_BYTES_MAX)).unwrap_or_default(),
         );
-        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(other)?;
+        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| other(&error))?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(LoadFault::TooLarge { limit_bytes: FILE_BYTES_MAX });
         }
@@ -163,7 +163,7 @@ impl portway_snapshot::Files for Root {
     }
 }
 
-fn other(error: io::Error) -> LoadFault {
+fn other(error: &io::Error) -> LoadFault {
     match error.kind() {
         io::ErrorKind::NotFound => LoadFault::NotFound,
         _ => LoadFault::Other(error.to_string()),

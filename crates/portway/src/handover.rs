@@ -251,6 +251,7 @@ impl Taken {
             let (message, fds) = receive(&peer)?;
             for fd in fds {
                 let listener = TcpListener::from(fd);
+                listener.set_nonblocking(true)?;
                 sockets.push((message.role, listener.local_addr()?, listener));
             }
             if sockets.len() > SOCKETS_MAX {

@@ -54,6 +54,10 @@ pub fn sockets() -> Vec<(SocketAddr, TcpListener)> {
     let mut given = listenfd::ListenFd::from_env();
     (0..given.len())
         .filter_map(|index| given.take_tcp_listener(index).ok().flatten())
-        .filter_map(|listener| Some((listener.local_addr().ok()?, listener)))
+        .filter_map(|listener| {
+            // systemd opens them for whoever waits in `accept`; we never do.
+            listener.set_nonblocking(true).ok()?;
+            Some((listener.local_addr().ok()?, listener))
+        })
         .collect()
 }

@@ -30,12 +30,9 @@ pub struct Explain {
     /// A header field: 'Name: value'
     #[arg(short = 'H', long = "header", value_name = "FIELD")]
     headers: Vec<String>,
-    /// Documents, or one directory [default: portway.yaml]
+    /// Documents; a directory stands for the portway.yaml in it [default: portway.yaml]
     #[arg(short, long, value_name = "FILE|DIR", num_args = 1..)]
     documents: Vec<std::ffi::OsString>,
-    /// The directory that no path in a document can lead out of
-    #[arg(long, value_name = "DIR")]
-    root: Option<std::ffi::OsString>,
     /// As one JSON object
     #[arg(long)]
     json: bool,
@@ -74,7 +71,7 @@ impl Explain {
                 return Ok(Exit::Usage);
             }
         };
-        let asked = cli::Documents { paths: self.documents.clone(), root: self.root.clone() };
+        let asked = cli::Documents { paths: self.documents.clone() };
         let library = match Library::find(&asked) {
             Ok(library) => library,
             Err(unreadable) => {

@@ -1,13 +1,11 @@
-//! Names of files in documents, made relative to the root.
+//! Files of keys and certificates, whose names are relative to the document, made relative to the root.
 //!
-//! A document names files relative to itself. After merging nobody knows any more which document a
-//! thing came from, so this is done right after reading. A name that leads out of the root is left as
-//! it is, for those who read it to refuse it with its place.
+//! After merging it is no longer at hand which document a thing came from, so this is done right after
+//! reading. What services name is left alone: `snapshot` knows where each one stands.
 
 use std::collections::BTreeMap;
 
-use portway_contract::reference;
-use portway_model::{AppKey, Backend, Credentials, Documents, SecretRef, Service, Sources};
+use portway_model::{AppKey, Documents, Sources};
 
 /// Makes all names in `documents` relative to the root. `directories` has the directory (below the root) of
 /// each document by the name that it is shown with.
@@ -16,11 +14,6 @@ pub(super) fn rebase(documents: &mut Documents, directories: &BTreeMap<String, S
         return;
     }
     let Documents { document, sources } = documents;
-    for (name, service) in &mut document.services {
-        if let Some(base) = directory(sources, directories, &format!("/services/{name}")) {
-            rebase_service(service, base);
-        }
-    }
     for (name, app) in &mut document.apps {
         let Some(base) = directory(sources, directories, &format!("/apps/{name}")) else {
             continue;
@@ -52,38 +45,6 @@ fn directory<'a>(
 ) -> Option<&'a str> {
     let found = directories.get(&sources.locate_key(pointer).file)?;
     (!found.is_empty()).then_some(found.as_str())
-}
-
-fn rebase_service(service: &mut Service, base: &str) {
-    if let Some(contract) = &mut service.contract {
-        // Joined to the folder of a file; which file does not matter.
-        if let Ok(joined) = reference::join(&format!("{base}/_"), contract) {
-            *contract = joined;
-        }
-    }
-    rebase_backend(&mut service.backend, base);
-    for operation in service.operations.values_mut() {
-        if let Some(backend) = &mut operation.backend {
-            rebase_backend(backend, base);
-        }
-    }
-}
-
-fn rebase_backend(backend: &mut Backend, base: &str) {
-    for path in
-        [&mut backend.tls.ca, &mut backend.tls.cert, &mut backend.tls.key].into_iter().flatten()
-    {
-        secret(path, base);
-    }
-    for credentials in &mut backend.credentials {
-        let (Credentials::Header { value, .. }
-        | Credentials::Query { value, .. }
-        | Credentials::Basic { password: value, .. }
-        | Credentials::Bearer(value)) = credentials;
-        if let SecretRef::File(path) = value {
-            secret(path, base);
-        }
-    }
 }
 
 /// Secrets and certificates may stand anywhere (`/run/secrets/…`); only relative names are made relative to

@@ -62,6 +62,14 @@ fn every_document_on_a_page_loads() {
         .filter(|block| block.language == "yaml" && block.text.contains("portway: 1"))
     {
         let directory = directory(&[("portway.yaml", &block.text)]);
+        // The files that it includes, as far as they have names.
+        for name in block
+            .text
+            .split(['"', ' ', ',', '[', ']'])
+            .filter(|word| word.ends_with(".yaml") && !word.contains('*'))
+        {
+            write(directory.path(), name, "portway: 1\n");
+        }
         for line in block.text.lines() {
             if let Some((_, rest)) = line.split_once("contract:") {
                 let name = rest

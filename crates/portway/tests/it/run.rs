@@ -60,12 +60,12 @@ fn edits_are_live_within_a_second() {
     assert_eq!(get(admin, "/ready", &[]).0, 200);
     let (_, snapshot) = get(admin, "/snapshot", &[]);
     assert!(snapshot.contains("\"ok\":false") && snapshot.contains("\"line\":4"), "{snapshot}");
-    assert!(get(admin, "/metrics", &[]).1.contains("\nportway_snapshot_last_load_ok 0"));
+    assert!(get(admin, "/metrics", &[]).1.contains("\nportway_snapshot_last_load_failed 1"));
 
     write(directory.path(), "portway.yaml", &document(backend, "/four"));
     assert!(wait_for(gateway.address, "/four", 200) < Duration::from_secs(1));
     assert!(get(admin, "/snapshot", &[]).1.contains("\"ok\":true"));
-    assert!(get(admin, "/metrics", &[]).1.contains("\nportway_snapshot_last_load_ok 1"));
+    assert!(get(admin, "/metrics", &[]).1.contains("\nportway_snapshot_last_load_failed 0"));
     gateway.signal("TERM");
     assert_eq!(gateway.end(), 0);
 }
