@@ -16,7 +16,7 @@ pub struct Span {
 impl Span {
     /// A span from offsets. Parsing is bounded to `u32::MAX` bytes, so the casts lose nothing.
     #[inline]
-    pub(crate) fn new(start: usize, end: usize) -> Span {
+    pub fn new(start: usize, end: usize) -> Span {
         debug_assert!(start <= end && end <= u32::MAX as usize);
         Span { start: start as u32, end: end as u32 }
     }
