@@ -3,6 +3,7 @@
 //! One thread reads, compiles and publishes; calls never wait for it. Documents that do not compile leave
 //! what is served as it is, and say so: on standard error, in `/snapshot` and in a metric.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -84,6 +85,13 @@ impl<S: Served> Reload<S> {
     fn read_so_far(&self) -> Stamps {
         let mut read = self.library.root().asked_for();
         read.add(self.secrets.take_asked());
+        let snapshot = self.served.snapshot();
+        for backend in snapshot.services.iter().flat_map(|service| &service.backends) {
+            let tls = &backend.document.tls;
+            for file in [&tls.ca, &tls.cert, &tls.key].into_iter().flatten() {
+                read.note(Path::new(&*backend.files).join(file));
+            }
+        }
         read
     }
 
@@ -106,60 +114,44 @@ impl<S: Served> Reload<S> {
         }
     }
 
-    /// One reading.
+    /// One reading. It is told only after everybody who asks is answered by it.
     fn again(&self) {
         let started = Instant::now();
         let mut reading =
             self.library.compile(&self.overrides, &self.secrets, Some(&self.served.snapshot()));
         say_what_was_found(&reading);
-        let ok = match reading.compiled.take() {
-            Some(compiled) => self.publish(compiled, &mut reading.diagnostics, started),
+        let live = match reading.compiled.take() {
+            Some(compiled) => {
+                let told = (compiled.snapshot.hash.clone(), compiled.compiled_anew);
+                let published = self.served.publish(compiled);
+                let mistakes = published.err().unwrap_or_default();
+                reading.diagnostics.extend(mistakes.into_iter().map(unusable_file));
+                Some(told).filter(|_| !reading.has_errors())
+            }
             None => {
                 self.served.rejected();
-                false
+                None
             }
         };
-        if ok {
-            self.say_what_needs_a_restart(&reading.gateway);
-        } else {
-            let tally = terminal::tally(&reading.diagnostics);
-            tracing::error!(
-                "the documents have mistakes ({tally}); what was served before goes on"
-            );
-        }
+        let tally = terminal::tally(&reading.diagnostics);
+        let took_ms = millis(started);
         let load = Load {
             at: SystemTime::now(),
-            took_ms: millis(started),
-            ok,
+            took_ms,
+            ok: live.is_some(),
             diagnostics: reading.diagnostics,
         };
-        self.status.loaded(load, ok);
-    }
-
-    /// Serves what was compiled; `false` if it cannot be.
-    fn publish(
-        &self,
-        compiled: Compiled,
-        diagnostics: &mut Vec<Diagnostic>,
-        started: Instant,
-    ) -> bool {
-        let (hash, anew) = (compiled.snapshot.hash.clone(), compiled.compiled_anew);
-        match self.served.publish(compiled) {
-            Ok(()) => {
-                tracing::info!(
-                    hash = short(&hash),
-                    services_compiled = anew,
-                    took_ms = millis(started),
-                    "the documents are live"
-                );
-                true
+        self.status.loaded(load, live.is_some());
+        match live {
+            Some((hash, anew)) => {
+                let hash = short(&hash);
+                tracing::info!(hash, services_compiled = anew, took_ms, "the documents are live");
+                self.say_what_needs_a_restart(&reading.gateway);
             }
-            Err(mistakes) => {
-                for why in mistakes {
-                    tracing::error!("{why}");
-                    diagnostics.push(unusable_file(why));
-                }
-                false
+            None => {
+                tracing::error!(
+                    "the documents have mistakes ({tally}); what was served before goes on"
+                );
             }
         }
     }
@@ -182,6 +174,7 @@ impl<S: Served> Reload<S> {
 
 /// A file that a backend needs and that only turned out to be unusable when it was to be served.
 fn unusable_file(message: String) -> Diagnostic {
+    tracing::error!("{message}");
     Diagnostic {
         severity: Severity::Error,
         code: "unusable-file",
