@@ -22,6 +22,7 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 
 use crate::status::{Stage, Status, rfc3339};
 
@@ -51,7 +52,7 @@ struct Desk {
     loopback: bool,
 }
 
-/// Serves the admin listener until the run time ends.
+/// Serves the admin listener until the run time ends, or until the handle that comes back is used.
 ///
 /// # Errors
 /// When the socket cannot be used.
@@ -60,7 +61,7 @@ pub fn serve(
     status: Arc<Status>,
     watched: Arc<dyn Watched>,
     settings: Value,
-) -> io::Result<SocketAddr> {
+) -> io::Result<(SocketAddr, AbortHandle)> {
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
@@ -70,8 +71,8 @@ pub fn serve(
         settings: Arc::new(settings),
         loopback: address.ip().is_loopback(),
     };
-    tokio::spawn(accept(listener, router(desk)));
-    Ok(address)
+    let accepting = tokio::spawn(accept(listener, router(desk)));
+    Ok((address, accepting.abort_handle()))
 }
 
 fn router(desk: Desk) -> Router {

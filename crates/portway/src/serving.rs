@@ -14,6 +14,7 @@ use portway_proxy::{BindFault, Listen, Running};
 use portway_snapshot::{Compiled, Snapshot};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
 
 use crate::admin::{self, Watched};
 use crate::handover::{Role, Sockets, Taken};
@@ -54,6 +55,8 @@ pub struct Serving {
     running: Running,
     addresses: Arc<[SocketAddr]>,
     admin: Option<Arc<TcpListener>>,
+    /// Ends the accepting of the admin listener.
+    watching: Option<AbortHandle>,
 }
 
 /// What starting brings.
@@ -94,7 +97,7 @@ pub fn start(
             .map_err(|fault| CannotStart { what: fault.what, fix: fault.fix.to_owned() })?,
         None => None,
     };
-    let (mut taken_over, sockets) = inherited(taken_over);
+    let (taken_over, sockets) = inherited(taken_over);
     let mut sockets = Inherited { calls: sockets.0, admin: sockets.1 };
     let admin = admin_listener(settings, &mut sockets)?;
     let listeners =
@@ -113,14 +116,11 @@ pub fn start(
     runtime.block_on(bound.warm_up());
     let addresses = bound.addresses().into();
     let running = bound.run()?;
-    let serving = Serving { running, addresses, admin: admin.map(Arc::new) };
-    serve_admin(&serving, gateway, status)?;
+    let mut serving = Serving { running, addresses, admin: admin.map(Arc::new), watching: None };
+    serving.watching = serve_admin(&serving, gateway, status)?;
     status.enter(Stage::Serving);
     // What was given to us and no listener wants is closed here.
     drop(sockets);
-    if let Some(taken) = &mut taken_over {
-        taken.sockets.clear();
-    }
     Ok(Started { serving, taken_over })
 }
 
@@ -186,16 +186,16 @@ fn serve_admin(
     serving: &Serving,
     gateway: &Gateway,
     status: &Arc<Status>,
-) -> Result<(), CannotStart> {
-    let Some(listener) = &serving.admin else { return Ok(()) };
+) -> Result<Option<AbortHandle>, CannotStart> {
+    let Some(listener) = &serving.admin else { return Ok(None) };
     let settings = serde_json::to_value(gateway).unwrap_or_default();
     let served = listener.try_clone().and_then(|listener| {
         admin::serve(listener, Arc::clone(status), Arc::new(serving.clone()), settings)
     });
     match served {
-        Ok(address) => {
+        Ok((address, watching)) => {
             tracing::info!("watched on {address}");
-            Ok(())
+            Ok(Some(watching))
         }
         Err(error) => {
             Err(CannotStart { what: format!("gateway.admin: {error}"), fix: String::new() })
@@ -207,6 +207,14 @@ impl Serving {
     /// Where callers come in.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Leaves the admin listener to the process that has taken it over: whoever asks there whether the gateway is
+    /// ready must not be answered by the one that ends.
+    pub fn leave_admin(&self) {
+        if let Some(watching) = &self.watching {
+            watching.abort();
+        }
     }
 
     /// Stops accepting, lets calls end, cuts those that do not.

@@ -41,7 +41,7 @@ fn start(status: &Arc<Status>) -> (SocketAddr, tokio::sync::oneshot::Sender<()>)
         runtime.block_on(async move {
             let listener = StdListener::bind("127.0.0.1:0").unwrap();
             told.0
-                .send(serve(listener, status, Arc::new(Fixed), json!({ "workers": 2 })).unwrap())
+                .send(serve(listener, status, Arc::new(Fixed), json!({ "workers": 2 })).unwrap().0)
                 .unwrap();
             let _ = end.1.await;
         });

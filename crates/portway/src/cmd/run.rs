@@ -186,6 +186,7 @@ async fn until_the_end(
     status.enter(Stage::Draining);
     nudge.end();
     if handed_over {
+        serving.leave_admin();
         tracing::info!("another process serves now; calls under way come to their end here");
     } else {
         tracing::info!(

@@ -39,6 +39,9 @@ fn twenty_restarts_refuse_nobody() {
         let arguments = ["run", "--listen", &address.to_string(), "--admin", &admin.to_string()];
         let next = Gateway::start(portway(directory.path(), &arguments));
         assert_eq!((next.address, next.admin), (address, Some(admin)));
+        // Asked at any moment of a restart, the gateway is ready: the process that ends does not answer any more.
+        gateway.wait_for("another process serves now");
+        assert!(matches!(try_get(admin, "/ready", &[]), Ok((200, _))));
         assert_eq!(gateway.end(), 0, "{}", gateway.log.join("\n"));
         gateway = next;
     }
