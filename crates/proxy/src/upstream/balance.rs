@@ -48,7 +48,15 @@ pub(super) struct Table {
 struct Level {
     members: Box<[Seat]>,
     schedule: Box<[u16]>,
-    ring: Option<Continuum>,
+    ring: Option<Ring>,
+}
+
+/// Where keys belong. A search of the whole ring for each call would cost more than everything else here, so keys fall
+/// into slots, and the owner of each slot is looked up beforehand.
+struct Ring {
+    points: Continuum,
+    /// Member by slot.
+    owners: Box<[u16]>,
 }
 
 /// A member as picking reads it.
@@ -63,6 +71,13 @@ const SCHEDULE_MAX: u64 = 16_384;
 
 /// Weight units on a hash ring at most (160 points each).
 const RING_UNITS_MAX: u64 = 1_024;
+
+/// Slots of a hash ring. Never to depend on anything: another number moves every key.
+const RING_SLOTS: u64 = 16_384;
+
+/// Points that are walked on over when the owner of a key is out. Neighbouring points often have the same owner; this many
+/// find another one that is well.
+const POINTS_MAX: usize = 64;
 
 /// Turns drawn before the level is gone through one by one.
 const TURNS_MAX: u32 = 32;
@@ -212,17 +227,20 @@ impl Level {
         self.any(ask)
     }
 
-    fn by_hash(&self, ring: &Continuum, hash: u64, ask: &Ask<'_>) -> Option<&Arc<Endpoint>> {
-        let mut at = ring.node_idx(&hash.to_le_bytes());
-        // Neighbouring points often belong to the same endpoint; this many find another one if it is well.
-        for _ in 0..64 {
-            let Some(SocketAddr::V6(node)) = ring.get_addr(&mut at) else { return None };
-            let endpoint = &self.members[node.scope_id() as usize].endpoint;
-            // The same keys stay with a growing endpoint: each key has its own threshold.
-            let ramped = ask.ramp_permille(endpoint) > mix(hash) % 1_000;
-            if ramped && ask.admits(endpoint) {
-                return Some(endpoint);
-            }
+    fn by_hash(&self, ring: &Ring, hash: u64, ask: &Ask<'_>) -> Option<&Arc<Endpoint>> {
+        // The same keys stay with a growing endpoint: each key has its own threshold.
+        let threshold = mix(hash) % 1_000;
+        let takes = |at: usize| {
+            let endpoint = &self.members[at].endpoint;
+            let ramped = ask.ramp_permille(endpoint) > threshold;
+            (ramped && ask.admits(endpoint)).then_some(endpoint)
+        };
+        let slot = hash % RING_SLOTS;
+        if let Some(endpoint) = takes(usize::from(ring.owners[slot as usize])) {
+            return Some(endpoint);
+        }
+        if let Some(endpoint) = ring.after(slot).take(POINTS_MAX).find_map(takes) {
+            return Some(endpoint);
         }
         self.any(ask)
     }
@@ -288,7 +306,7 @@ fn gcd(mut a: u64, mut b: u64) -> u64 {
 /// The ring of a level. Its nodes are not addresses but places: two targets may share an address (and differ in base path),
 /// and the same address under two names is one. The member's number rides in the scope id, which the ring
 /// does not hash.
-fn ring(members: &[Member]) -> Continuum {
+fn ring(members: &[Member]) -> Ring {
     let base = members.iter().map(|member| member.weight).fold(0, gcd).max(1);
     let total: u64 = members.iter().map(|member| member.weight / base).sum();
     // Halved until they fit: a change elsewhere then rarely changes how many points a member has.
@@ -302,7 +320,20 @@ fn ring(members: &[Member]) -> Continuum {
             Bucket::new(node, ((member.weight / base) >> shift).max(1) as u32)
         })
         .collect();
-    Continuum::new(&buckets)
+    let mut ring = Ring { points: Continuum::new(&buckets), owners: Box::default() };
+    ring.owners = (0..RING_SLOTS).map(|slot| ring.after(slot).next().unwrap_or(0) as u16).collect();
+    ring
+}
+
+impl Ring {
+    /// The members that a slot belongs to, from its own on.
+    fn after(&self, slot: u64) -> impl Iterator<Item = usize> {
+        let mut at = self.points.node_idx(&mix(slot).to_le_bytes());
+        std::iter::from_fn(move || match self.points.get_addr(&mut at) {
+            Some(SocketAddr::V6(node)) => Some(node.scope_id() as usize),
+            Some(SocketAddr::V4(_)) | None => None,
+        })
+    }
 }
 
 /// Spreads the bits of a number (the finaliser of SplitMix64).
