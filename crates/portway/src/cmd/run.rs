@@ -104,6 +104,8 @@ impl Run {
         }
         let runtime = serving::control_runtime()?;
         let _entered = runtime.enter();
+        // Before anybody learns that this process serves: whoever does may send a signal.
+        let mut signals = Signals::catch()?;
         let started =
             match serving::start(&settings, &reading.gateway, compiled, &status, files, &runtime) {
                 Ok(started) => started,
@@ -133,7 +135,7 @@ impl Run {
             status: Arc::clone(&status),
         };
         reload.spawn(watch)?;
-        runtime.block_on(until_the_end(&serving, &settings, &status, &nudge))?;
+        runtime.block_on(until_the_end(&serving, &settings, &status, &nudge, &mut signals));
         let _ = terminal.out.flush();
         Ok(Exit::Done)
     }
@@ -165,8 +167,8 @@ async fn until_the_end(
     settings: &Settings,
     status: &Status,
     nudge: &Nudge,
-) -> anyhow::Result<()> {
-    let mut signals = Signals::catch()?;
+    signals: &mut Signals,
+) {
     let (place, mut taken) = offer_sockets(serving, settings);
     let watchdog = systemd::watchdog_interval();
     let handed_over = loop {
@@ -197,7 +199,7 @@ async fn until_the_end(
     }
     tokio::select! {
         () = serving.drain() => tracing::info!("stopped"),
-        () = stop_again(&mut signals) => {
+        () = stop_again(signals) => {
             serving.cut();
             tracing::warn!("stopped at once; calls under way were cut");
         }
@@ -205,7 +207,6 @@ async fn until_the_end(
     if let Some(place) = place {
         place.remove();
     }
-    Ok(())
 }
 
 async fn stop_again(signals: &mut Signals) {
@@ -214,14 +215,14 @@ async fn stop_again(signals: &mut Signals) {
 
 /// Comes back once a successor serves; never, if none can.
 async fn is_taken(taken: &mut Option<oneshot::Receiver<()>>) {
-    let told = match taken {
-        Some(receiver) => receiver.await.is_ok(),
-        None => false,
-    };
-    if !told {
+    if let Some(receiver) = taken {
+        if receiver.await.is_ok() {
+            return;
+        }
         // The thread that waited is gone, so nobody will say anything any more.
-        std::future::pending::<()>().await;
+        *taken = None;
     }
+    std::future::pending::<()>().await;
 }
 
 /// Makes it possible for a successor to take over the listening sockets, if the settings say where.
