@@ -32,6 +32,8 @@ use crate::worker::{Place, Worker};
 /// gets to see the answer before the connection is torn down (RFC 9112 §9.6).
 const LINGER_MS: u64 = 2_000;
 const LINGER_BYTES: usize = 1 << 20;
+/// How long a connection that was only just accepted may take to say something while the gateway drains.
+const FIRST_CALL_MS: u64 = 1_000;
 
 /// Who is at the other end.
 pub(crate) struct Peer {
@@ -282,6 +284,7 @@ async fn next_request(
     // A connection that was only just opened has said nothing yet: it gets the time of a head.
     timer.set(rested_ms + if first { bounds.head_ms } else { bounds.idle_ms });
     let mut head_begun = false;
+    let mut patient = false;
     poll_fn(|cx| {
         if first {
             place.set_waker(cx.waker());
@@ -294,7 +297,7 @@ async fn next_request(
             Poll::Pending => {}
         }
         let amid = http1.is_amid_head();
-        if worker.is_draining() && !amid {
+        if worker.is_draining() && !amid && !waits_for_first(worker, first, &mut patient, timer) {
             return Poll::Ready(Next::Closed);
         }
         if amid && !head_begun {
@@ -307,6 +310,7 @@ async fn next_request(
                 worker.metrics.bound(Bound::HeadTimeout);
                 Poll::Ready(Next::Late)
             }
+            Poll::Ready(()) if patient => Poll::Ready(Next::Closed),
             Poll::Ready(()) => {
                 worker.metrics.bound(if first { Bound::HeadTimeout } else { Bound::IdleTimeout });
                 Poll::Ready(Next::Closed)
@@ -314,6 +318,16 @@ async fn next_request(
         }
     })
     .await
+}
+
+/// Whether a connection without a call is kept although the gateway drains: one that was only just accepted, whose
+/// caller may be sending already and would find that nobody listens. It gets a short while.
+fn waits_for_first(worker: &Worker, first: bool, patient: &mut bool, timer: &mut Timer) -> bool {
+    if first && !*patient {
+        *patient = true;
+        timer.set(worker.clock.now_ms() + FIRST_CALL_MS);
+    }
+    first
 }
 
 /// HTTP/2 by prior knowledge: what was read goes back in front.

@@ -304,6 +304,7 @@ fn reshape(
         Framing::Length(length) => Length::Known(length),
         Framing::Chunked | Framing::UntilClose => Length::Unknown,
     };
+    part_if_draining(around, incoming);
     let service = &around.live.snapshot.services[decision.service];
     let (bytes, fields) = outgoing.answer();
     let written = incoming.answer(head.status, length, |out| {
@@ -317,6 +318,14 @@ fn reshape(
     });
     outgoing.consume_head(head);
     written.map_err(|Gone| Stop::Cut(Fault::CallerGone))
+}
+
+/// A caller that is told with its answer opens another connection, to whoever accepts by then, instead of meeting a
+/// closed one with its next call.
+fn part_if_draining(around: &Surroundings<'_>, incoming: &mut Incoming) {
+    if around.worker.is_draining() {
+        incoming.close_after();
+    }
 }
 
 /// Bodies, both ways, until the caller has the whole answer.
@@ -419,6 +428,7 @@ async fn send(
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
+    part_if_draining(around, incoming);
     let is_head = around.request.method == portway_http1::Method::Head;
     let clock = around.worker.clock;
     let write_ms = around.live.bounds.write_ms;

@@ -97,6 +97,15 @@ impl Incoming {
         }
     }
 
+    /// The connection takes no further call after this one, and its answer says so. HTTP/2 says that of the whole
+    /// connection, elsewhere.
+    pub(crate) fn close_after(&mut self) {
+        match self {
+            Self::Http1(http1) => http1.close_after(),
+            Self::Http2(_) => {}
+        }
+    }
+
     /// The head of the answer. `lines` writes its fields, framing and connection apart.
     pub(crate) fn answer(
         &mut self,
