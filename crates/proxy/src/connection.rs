@@ -67,7 +67,11 @@ impl Peer {
     /// The host that a request asks for, in canonical form, and whether requests for it may come over
     /// this connection; `None` if it is not a host.
     pub(crate) fn host(&self, given: &[u8]) -> Option<Ref<'_, LastHost>> {
-        if *self.last.borrow().given != *given || given.is_empty() {
+        if given.is_empty() {
+            // HTTP/1.0 may name none: services that answer for every host do so for this too.
+            let agrees = self.name.is_none();
+            *self.last.borrow_mut() = LastHost { agrees, ..LastHost::default() };
+        } else if *self.last.borrow().given != *given {
             let mut text = String::new();
             let host = canonical_host(given, &mut text).ok()?;
             let agrees =
@@ -255,6 +259,9 @@ async fn serve_http1(visit: &mut Visit, place: &Place, stream: Stream, timer: &m
         }
         first = false;
         let Incoming::Http1(http1) = &mut incoming else { return };
+        if http1.is_cut() {
+            return;
+        }
         if !http1.is_kept() {
             return Box::pin(linger(http1, timer, visit.worker.clock.now_ms())).await;
         }

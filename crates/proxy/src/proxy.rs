@@ -119,10 +119,7 @@ struct Bindings {
 /// When a port, a certificate or the log cannot be had. Nothing was served then.
 pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
     let workers = settings.workers.max(1);
-    let addresses: Vec<String> =
-        settings.listeners.iter().map(|listen| listen.address.to_string()).collect();
-    let names: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    let listeners = settings
+    let listeners: Vec<Bindings> = settings
         .listeners
         .into_iter()
         .map(|listen| Bindings::open(listen, workers))
@@ -133,6 +130,9 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
     let resolver = SystemResolver::from_system().map_err(BindFault::System)?;
     let upstreams =
         Upstreams::new(settings.control, Arc::new(move || clock.now_ms()), Arc::new(resolver));
+    let addresses: Vec<String> =
+        listeners.iter().map(|bindings| bindings.address.to_string()).collect();
+    let names: Vec<&str> = addresses.iter().map(String::as_str).collect();
     let metrics = Metrics::new(Ceilings::default(), &names, unix_ms());
     let parts = crate::live::Parts {
         upstreams: &upstreams,

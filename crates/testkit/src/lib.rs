@@ -1,1 +1,15 @@
-//! Portway's `testkit` room.
+//! Tests only: whole gateways on free ports, backends that do as they are told, and clients that send
+//! whatever bytes they like.
+//!
+//! Everything here blocks and runs in threads of its own, so that a test reads from top to bottom. A
+//! gateway is started through the same doors as the product's.
+
+pub mod backend;
+pub mod certificate;
+pub mod client;
+pub mod gateway;
+
+pub use backend::{Backend, Conversation, Received};
+pub use certificate::Certificates;
+pub use client::{Answer, Client, Ended};
+pub use gateway::{Gateway, sha256_hex};

@@ -24,6 +24,8 @@ pub(crate) struct Http1Incoming {
     version: Version,
     /// Whether the connection is to be kept after this call.
     keep: bool,
+    /// Whether the connection is to be torn down at once.
+    cut: bool,
     chunked: bool,
 }
 
@@ -50,6 +52,7 @@ impl Http1Incoming {
             progress: Progress::default(),
             version: Version::Http11,
             keep: true,
+            cut: false,
             chunked: false,
         }
     }
@@ -127,6 +130,10 @@ impl Http1Incoming {
 
     pub(crate) fn is_kept(&self) -> bool {
         self.keep
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// The connection ends after this call.
@@ -228,6 +235,7 @@ impl Http1Incoming {
     /// An answer that ends with the connection must not look whole: such a connection is reset.
     pub(crate) fn cut(&mut self) {
         self.keep = false;
+        self.cut = true;
         self.out.clear();
         let socket = socket2::SockRef::from(self.stream.tcp());
         // If it cannot be set the socket is broken already.

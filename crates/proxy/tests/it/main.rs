@@ -1,0 +1,25 @@
+//! The whole gateway over real sockets.
+
+mod bounds;
+mod failures;
+mod http1;
+mod hygiene;
+mod policies;
+mod reload;
+mod retries;
+
+use std::net::SocketAddr;
+
+/// A document with one public service that takes every call to `backend`. `more` is indented like a
+/// field of the service.
+fn open(backend: SocketAddr, more: &str) -> String {
+    format!(
+        "gateway: {{ workers: 2, log: {{ calls: json }}, drain_timeout: 2s }}\n\
+         services:\n  app:\n    routes: [ '* /', '* /{{rest+}}' ]\n    auth: public\n    backend: {{ targets: 'http://{backend}'{more} }}\n"
+    )
+}
+
+/// The same with settings of the gateway.
+fn open_with(backend: SocketAddr, gateway: &str, more: &str) -> String {
+    open(backend, more).replacen("workers: 2,", &format!("workers: 2, {gateway},"), 1)
+}

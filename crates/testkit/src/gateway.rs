@@ -1,0 +1,200 @@
+//! A whole gateway in this process, on free ports, from a document.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use portway_contract::{LoadFault, Loader};
+use portway_model::{
+    AppKey, Documents, Format, Gateway as Settings, LogFormat, SecretRef, SourceFile,
+};
+use portway_proxy::tls::{CertificateFiles, MinVersion, TlsFiles};
+use portway_proxy::{Listen, Running};
+use portway_snapshot::{Compiled, Files, Secrets};
+use tokio::runtime::Runtime;
+
+/// A running gateway. Dropping it drains it, and fails the test if anything in it panicked.
+pub struct Gateway {
+    running: Running,
+    control: Runtime,
+    log: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+/// Contracts from the folder of the test, secrets from a table.
+struct World;
+
+impl Loader for World {
+    fn load(&self, path: &str) -> Result<Vec<u8>, LoadFault> {
+        std::fs::read(path).map_err(|error| LoadFault::Other(error.to_string()))
+    }
+}
+
+impl Files for World {
+    fn fingerprint(&self, _path: &str) -> Option<u64> {
+        None
+    }
+}
+
+impl Secrets for World {
+    /// The secret named `NAME` is `secret-of-NAME`.
+    fn resolve(&self, reference: &SecretRef) -> Result<String, String> {
+        match reference {
+            SecretRef::Env(name) | SecretRef::File(name) => Ok(format!("secret-of-{name}")),
+        }
+    }
+
+    fn key_sha256(&self, key: &AppKey) -> Result<[u8; 32], String> {
+        match key {
+            AppKey::Env(name) | AppKey::File(name) => {
+                Ok(sha256(format!("secret-of-{name}").as_bytes()))
+            }
+            AppKey::Sha256(hex) => {
+                let mut sha256 = [0; 32];
+                for (byte, digits) in sha256.iter_mut().zip(hex.as_bytes().chunks(2)) {
+                    let digits = std::str::from_utf8(digits).map_err(|error| error.to_string())?;
+                    *byte = u8::from_str_radix(digits, 16).map_err(|error| error.to_string())?;
+                }
+                Ok(sha256)
+            }
+        }
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// The hash of a key as documents have it.
+pub fn sha256_hex(key: &str) -> String {
+    sha256(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads and compiles a document; panics with every mistake.
+fn compile(document: &str, before: Option<&Running>) -> (Documents, Compiled) {
+    let text = format!("portway: 1\n{document}");
+    let file = SourceFile { name: "test.yaml".to_owned(), text, format: Format::Yaml };
+    let (documents, mut mistakes) = portway_model::read(&[file], &[]);
+    let previous = before.map(Running::snapshot);
+    let (compiled, more) =
+        portway_snapshot::compile(&documents, &World, &World, previous.as_deref());
+    mistakes.extend(more);
+    let compiled = compiled.unwrap_or_else(|| panic!("{mistakes:#?}\n{document}"));
+    (documents, compiled)
+}
+
+impl Gateway {
+    /// Starts a gateway on a free port, or on those that `gateway.listen` names with port 0. The
+    /// document is without its first line, `portway: 1`.
+    pub fn start(document: &str) -> Self {
+        let (documents, compiled) = compile(document, None);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = folder.path().join("calls.log");
+        let written = documents.document.gateway.clone();
+        let settings = written.clone().unwrap_or_default();
+        let control = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let is_default = written.is_none_or(|written| written.listen == Settings::default().listen);
+        let listeners = settings.listen.iter().map(|listener| Listen {
+            address: if is_default { "127.0.0.1:0" } else { listener.address.as_str() }
+                .parse()
+                .expect("an address"),
+            tls: listener.tls.as_ref().map(tls_files),
+            proxy_protocol: listener.proxy_protocol,
+            inherited: Vec::new(),
+        });
+        let target = portway_proxy::telemetry::LogTarget::File(log.clone());
+        let bound = portway_proxy::bind(
+            portway_proxy::Settings {
+                listeners: listeners.collect(),
+                workers: settings.workers.unwrap_or(2) as usize,
+                log: (settings.log.calls == LogFormat::Json).then_some(target),
+                drain_timeout: settings.drain_timeout.into(),
+                control: control.handle().clone(),
+                files_max: 4_096,
+            },
+            compiled,
+        )
+        .unwrap_or_else(|fault| panic!("{fault}"));
+        control.block_on(bound.warm_up());
+        let running = bound.run().unwrap_or_else(|fault| panic!("{fault}"));
+        Self { running, control, log, _folder: folder }
+    }
+
+    /// The address of the first listener.
+    pub fn address(&self) -> SocketAddr {
+        self.address_of(0)
+    }
+
+    /// The address of a listener.
+    pub fn address_of(&self, listener: usize) -> SocketAddr {
+        self.running.addresses()[listener]
+    }
+
+    /// Makes another document live.
+    pub fn publish(&self, document: &str) {
+        let (_, compiled) = compile(document, Some(&self.running));
+        self.running.publish(compiled).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    }
+
+    /// The value of a metric: of the first line that begins with `start`.
+    pub fn metric(&self, start: &str) -> f64 {
+        let text = self.running.metrics_text();
+        let line = text.lines().find(|line| line.starts_with(start));
+        let line = line.unwrap_or_else(|| panic!("no metric begins with {start}:\n{text}"));
+        line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
+    }
+
+    /// Reads certificates again.
+    pub fn reload_certificates(&self) -> Vec<Result<String, String>> {
+        self.running.reload_certificates()
+    }
+
+    /// Accepts no more, lets calls end; returns when all has ended.
+    pub fn drain(&self) {
+        self.control.block_on(self.running.drain());
+    }
+
+    /// Begins to drain in the background.
+    pub fn begin_to_drain(&self) {
+        let running = self.running.clone();
+        self.control.spawn(async move { running.drain().await });
+    }
+
+    /// What the log of calls says, once there are `lines` lines of it; waits up to five seconds.
+    pub fn log(&self, lines: usize) -> String {
+        for _ in 0..500 {
+            let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+            if text.lines().count() >= lines {
+                return text;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the log has fewer than {lines} lines: {:?}", std::fs::read_to_string(&self.log));
+    }
+}
+
+fn tls_files(tls: &portway_model::TlsDocument) -> TlsFiles {
+    let pairs = tls.certificates.iter();
+    TlsFiles {
+        certificates: pairs
+            .map(|pair| CertificateFiles { cert: (&pair.cert).into(), key: (&pair.key).into() })
+            .collect(),
+        min_version: MinVersion::Tls12,
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let panicked = self.metric("portway_panics_total");
+        self.running.cut();
+        self.drain();
+        if !std::thread::panicking() {
+            assert!(panicked == 0.0, "tasks of the gateway panicked");
+        }
+    }
+}
