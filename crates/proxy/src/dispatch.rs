@@ -20,6 +20,7 @@ use crate::forward::{self, Forward};
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::record::Record;
+use crate::request::Version;
 use crate::telemetry::Event;
 use crate::timer::Timer;
 use crate::transfer::{self, AskedFor, Upload};
@@ -240,7 +241,10 @@ async fn attempt(
         begun_ms: record.last_us() / 1_000,
         call_ms: to.due_ms,
         first_byte_ms: to.settings.first_byte_ms,
-        body_ms: around.live.bounds.body_ms,
+        body_ms: match around.request.version {
+            Version::Http2 => around.live.bounds.body_ms.min(around.live.bounds.http2.stall_ms),
+            Version::Http10 | Version::Http11 => around.live.bounds.body_ms,
+        },
     };
     final_head(around, incoming, leg, timer, &asked).await
 }

@@ -21,7 +21,7 @@ use crate::live::Live;
 use crate::outgoing::Outgoing;
 use crate::record::Record;
 use crate::relay;
-use crate::request::Request;
+use crate::request::{Request, Version};
 use crate::respond::{self, Local};
 use crate::timer::Timer;
 use crate::transfer::{self, BodyDeadlines, Download};
@@ -343,7 +343,11 @@ async fn carry(
     let deadlines = BodyDeadlines {
         call_ms: record.started_us / 1_000 + bounds.call_ms,
         idle_ms: settings.idle_ms,
-        write_ms: bounds.write_ms,
+        write_ms: match around.request.version {
+            // A stream that does not move holds a place that others may want.
+            Version::Http2 => bounds.write_ms.min(bounds.http2.stall_ms),
+            Version::Http10 | Version::Http11 => bounds.write_ms,
+        },
     };
     let mut download = Download::new();
     let carried =

@@ -37,10 +37,17 @@ pub(crate) struct Tally {
     resets: Cell<u32>,
     head_bytes: Cell<u64>,
     streams: Cell<u32>,
+    /// When a stream last ended.
+    active_ms: Cell<u64>,
     worker: Rc<Worker>,
 }
 
 impl Tally {
+    /// Whether there are streams, or were a short time ago.
+    fn is_in_use(&self, idle_ms: u64) -> bool {
+        self.streams.get() > 0 || self.worker.clock.now_ms() < self.active_ms.get() + idle_ms
+    }
+
     /// The caller reset a stream before it was answered.
     pub(crate) fn was_reset(&self) {
         self.resets.set(self.resets.get() + 1);
@@ -59,6 +66,7 @@ impl Drop for Share {
         let tally = &self.tally;
         tally.head_bytes.set(tally.head_bytes.get() - self.head_bytes);
         tally.streams.set(tally.streams.get() - 1);
+        tally.active_ms.set(tally.worker.clock.now_ms());
     }
 }
 
@@ -93,6 +101,7 @@ where
         resets: Cell::new(0),
         head_bytes: Cell::new(0),
         streams: Cell::new(0),
+        active_ms: Cell::new(worker.clock.now_ms()),
         worker: Rc::clone(worker),
     });
     run(visit, place, connection, tally, timer).await;
@@ -122,14 +131,18 @@ async fn run<T>(
     let worker = &visit.worker;
     let mut draining = false;
     let mut ending = false;
+    let mut known = false;
     loop {
         let bounds = worker.live().bounds;
-        // A connection without streams is idle; one that was told to end has as long as its calls.
-        let idle = tally.streams.get() == 0;
-        let pause = if idle { bounds.idle_ms } else { bounds.call_ms };
-        timer.set(worker.clock.now_ms() + pause);
+        // Looked at anew when it has passed: streams come and go meanwhile.
+        let since_ms =
+            if tally.streams.get() > 0 { worker.clock.now_ms() } else { tally.active_ms.get() };
+        timer.set(since_ms + bounds.idle_ms);
         let next = poll_fn(|cx| {
-            place.set_waker(cx.waker());
+            if !known {
+                known = true;
+                place.set_waker(cx.waker());
+            }
             if tally.resets.get() > bounds.http2.resets {
                 return Poll::Ready(Next::Calm);
             }
@@ -145,7 +158,6 @@ async fn run<T>(
             }
             match timer.poll(cx) {
                 Poll::Pending => Poll::Pending,
-                // Streams came and went since the deadline was set.
                 Poll::Ready(()) => Poll::Ready(Next::Late),
             }
         })
@@ -158,10 +170,11 @@ async fn run<T>(
                 draining = true;
                 connection.graceful_shutdown();
             }
-            Next::Late if tally.streams.get() > 0 && !ending => {}
+            Next::Late if tally.is_in_use(bounds.idle_ms) => {}
             Next::Late if !ending => {
                 worker.metrics.bound(Bound::IdleTimeout);
                 ending = true;
+                tally.active_ms.set(worker.clock.now_ms());
                 connection.graceful_shutdown();
             }
             Next::Calm => {

@@ -3,10 +3,12 @@
 mod bounds;
 mod failures;
 mod http1;
+mod http2;
 mod hygiene;
 mod policies;
 mod reload;
 mod retries;
+mod tls;
 
 use std::net::SocketAddr;
 
