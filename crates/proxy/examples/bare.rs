@@ -44,10 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = SourceFile { name, text, format: portway_model::Format::Yaml };
     let (documents, mistakes) = portway_model::read(&[file], &[]);
     let (compiled, more) = portway_snapshot::compile(&documents, &Here, &Here, None);
-    for mistake in mistakes.iter().chain(&more) {
-        println!("{mistake:?}");
-    }
-    let compiled = compiled.ok_or("it does not compile")?;
+    let compiled = compiled.ok_or_else(|| format!("{mistakes:?} {more:?}"))?;
     let gateway = documents.document.gateway.clone().unwrap_or_default();
     let listen = |listener: &portway_model::ListenerDocument| {
         Ok(portway_proxy::Listen {
