@@ -45,7 +45,7 @@ pub use gateway::{
 pub use limit::{Limit, LimitBy, Period, Quota, QuotaPeriod};
 pub use name::Name;
 pub use plan::Plan;
-pub use read::{Documents, Include, SourceFile, includes, read};
+pub use read::{Documents, Include, Remembered, SourceFile, includes, read, read_again};
 pub use reference::reference_markdown;
 pub use schema::json_schema;
 pub use secret::SecretRef;

@@ -6,6 +6,7 @@
 //! finds, and a broken service does not hide what is wrong with the next one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -18,11 +19,11 @@ use crate::place::{At, Spot};
 use crate::schema::document_schema;
 use crate::settings::{self, Override};
 use crate::sources::{Sources, Unit};
-use crate::syntax::{self, Format};
+use crate::syntax::{self, Format, Parsed, SyntaxFault};
 use crate::{Diagnostic, Document, Location, Name, Severity};
 
 /// A text and what it is called.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
     /// Name of the file as the user knows it.
     pub name: String,
@@ -79,9 +80,67 @@ pub fn includes(file: &SourceFile) -> Vec<Include> {
 ///
 /// The document can be used if no diagnostic is an error. Diagnostics are sorted by file and place.
 pub fn read(files: &[SourceFile], overrides: &[Override]) -> (Documents, Vec<Diagnostic>) {
+    read_files(files, overrides, None)
+}
+
+/// The same as [`read`], for texts of which most were read before and have not changed: those are not parsed
+/// again. `remembered` then knows these texts and no others.
+pub fn read_again(
+    files: &[SourceFile],
+    overrides: &[Override],
+    remembered: &mut Remembered,
+) -> (Documents, Vec<Diagnostic>) {
+    read_files(files, overrides, Some(remembered))
+}
+
+/// Texts that were read, with what they hold. Parsing is most of the cost of reading, and of a thousand
+/// documents usually one has changed.
+#[derive(Default)]
+pub struct Remembered {
+    texts: HashMap<String, (SourceFile, Parsed)>,
+}
+
+impl Remembered {
+    /// What a text holds; only a text that can be read is remembered.
+    fn parse(&mut self, file: &SourceFile) -> Result<Parsed, Vec<SyntaxFault>> {
+        match self.texts.get(&file.name) {
+            Some((known, parsed)) if known == file => Ok(parsed.clone()),
+            _ => {
+                let parsed = syntax::parse(&file.text, file.format)?;
+                self.texts.insert(file.name.clone(), (file.clone(), parsed.clone()));
+                Ok(parsed)
+            }
+        }
+    }
+
+    fn keep_only(&mut self, files: &[SourceFile]) {
+        let names: HashSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        self.texts.retain(|name, _| names.contains(name.as_str()));
+    }
+}
+
+impl fmt::Debug for Remembered {
+    /// The number only: texts may hold what should not be in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} texts", self.texts.len())
+    }
+}
+
+fn read_files(
+    files: &[SourceFile],
+    overrides: &[Override],
+    mut remembered: Option<&mut Remembered>,
+) -> (Documents, Vec<Diagnostic>) {
     let mut reading = Reading::default();
     for file in files {
-        reading.add_file(file);
+        let parsed = match &mut remembered {
+            Some(remembered) => remembered.parse(file),
+            None => syntax::parse(&file.text, file.format),
+        };
+        reading.add_file(file, parsed);
+    }
+    if let Some(remembered) = remembered {
+        remembered.keep_only(files);
     }
     reading.apply(overrides);
     reading.conform();
@@ -111,9 +170,9 @@ struct Reading {
 }
 
 impl Reading {
-    fn add_file(&mut self, file: &SourceFile) {
+    fn add_file(&mut self, file: &SourceFile, parsed: Result<Parsed, Vec<SyntaxFault>>) {
         let mut unit = unit_of(file);
-        let value = match syntax::parse(&file.text, file.format) {
+        let value = match parsed {
             Ok(parsed) => {
                 if parsed.has_repeated_keys {
                     self.repeated_keys(&unit, file.format);

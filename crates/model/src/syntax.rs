@@ -44,6 +44,7 @@ pub const TEXT_BYTES_MAX: usize = 64 << 20;
 const DEPTH_MAX: usize = 48;
 
 /// What a text holds.
+#[derive(Clone)]
 pub(crate) struct Parsed {
     /// Its values; of a key that stands twice in one map, the first.
     pub(crate) value: Value,

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use portway_model::{
-    Auth, AuthKind, Backend, Document, Duration, Format, KeyAuth, Override, SourceFile, Target,
-    includes, read, summary,
+    Auth, AuthKind, Backend, Document, Duration, Format, KeyAuth, Override, Remembered, SourceFile,
+    Target, includes, read, read_again, summary,
 };
 
 fn data(folder: &str) -> PathBuf {
@@ -257,4 +257,35 @@ fn the_corpus_of_the_fuzz_target() {
         }
     }
     assert!(seeds >= 10);
+}
+
+/// Reading again what was remembered tells the same as reading for the first time, whatever has changed.
+#[test]
+fn what_is_remembered_changes_nothing() {
+    let file = |name: &str, text: &str| SourceFile {
+        name: name.to_owned(),
+        text: text.to_owned(),
+        format: Format::Yaml,
+    };
+    let service = |name: &str, auth: &str| {
+        format!(
+            "portway: 1\nservices:\n  {name}: {{ routes: [\"GET /\"], path: /{name}, backend: \"http://a\", auth: {auth} }}\n"
+        )
+    };
+    let (a, b) = (service("a", "public"), service("b", "public"));
+    let versions = [
+        vec![file("a.yaml", &a), file("b.yaml", &b)],
+        vec![file("a.yaml", &a), file("b.yaml", &b)],
+        vec![file("a.yaml", &service("a", "pubic")), file("b.yaml", &b)],
+        vec![file("a.yaml", "portway: [\n"), file("b.yaml", &b)],
+        vec![file("b.yaml", &b)],
+        vec![file("b.yaml", &a), file("a.yaml", &format!("{b}portway: 1\n"))],
+        vec![file("a.yaml", &a), file("b.yaml", &b)],
+    ];
+    let mut remembered = Remembered::default();
+    for files in versions {
+        let (again, told_again) = read_again(&files, &[], &mut remembered);
+        let (first, told) = read(&files, &[]);
+        assert_eq!((again.document, told_again), (first.document, told));
+    }
 }
