@@ -9,10 +9,12 @@ mod base;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use portway_contract::{LoadFault, reference};
 use portway_model::{
-    Diagnostic, Documents, Format, Gateway, Include, Location, Override, Severity, SourceFile,
+    Diagnostic, Documents, Format, Gateway, Include, Location, Override, Remembered, Severity,
+    SourceFile,
 };
 use portway_snapshot::{Compiled, Secrets, Snapshot};
 
@@ -32,6 +34,8 @@ pub struct Library {
     named: Vec<(String, String)>,
     /// The directory of the first document as it was given: what stands before a path below the root when it is shown.
     shown_root: PathBuf,
+    /// Texts of the last reading.
+    remembered: Mutex<Remembered>,
 }
 
 /// Why documents cannot be looked for.
@@ -88,7 +92,7 @@ impl Library {
             };
             below_root.push((below.to_owned(), path.display().to_string()));
         }
-        Ok(Self { shown_root, root, named: below_root })
+        Ok(Self { shown_root, root, named: below_root, remembered: Mutex::default() })
     }
 
     /// The directory that everything is read from.
@@ -160,10 +164,15 @@ impl Library {
                 break;
             }
         }
-        let (mut documents, found) = portway_model::read(&files, overrides);
+        let (mut documents, found) =
+            portway_model::read_again(&files, overrides, &mut self.remembered());
         diagnostics.extend(found);
         base::rebase(&mut documents, &directories);
         (documents, diagnostics)
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The files that an `include` of the document at `path` means.

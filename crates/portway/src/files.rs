@@ -6,7 +6,7 @@
 //! `RESOLVE_BENEATH`) or, on kernels without it, after following all links. Only regular files are
 //! read, and only up to a size. What a file means is not known here.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -96,6 +96,21 @@ impl Root {
         self.asked().clone()
     }
 
+    /// Opens a file and notes that it was asked for, with the stamp that it has before it is read.
+    fn open_noted(&self, path: &str, flags: OFlags) -> Result<(File, Metadata), LoadFault> {
+        let opened = self.open_beneath(path, flags).map(File::from);
+        let opened = opened.and_then(|file| match file.metadata() {
+            Ok(found) => Ok((file, found)),
+            Err(error) => Err(other(&error)),
+        });
+        match &opened {
+            Ok((_, found)) => self.asked().note_with(self.path.join(path), stamp(found)),
+            // It may come, or become readable.
+            Err(_) => self.asked().note(self.path.join(path)),
+        }
+        opened
+    }
+
     fn open_beneath(&self, path: &str, flags: OFlags) -> Result<OwnedFd, LoadFault> {
         let path = if path.is_empty() { "." } else { path };
         // A pipe must not make us wait for somebody to write.
@@ -137,16 +152,13 @@ impl Root {
 
 impl Loader for Root {
     fn load(&self, path: &str) -> Result<Vec<u8>, LoadFault> {
-        self.asked().note(self.path.join(path));
-        let file = File::from(self.open_beneath(path, OFlags::RDONLY)?);
-        let found = file.metadata().map_err(|error| other(&error))?;
+        let (file, found) = self.open_noted(path, OFlags::RDONLY)?;
         if !found.is_file() {
             return Err(LoadFault::Other("it is not a regular file".to_owned()));
         }
         // The size is that of a moment ago; the bound holds for what is really read.
-        let mut bytes = Vec::with_capacity(
-            usize::try_from(found.len().min(FILE_BYTES_MAX)).unwrap_or_default(),
-        );
+        let expected = usize::try_from(found.len().min(FILE_BYTES_MAX)).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(expected);
         file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| other(&error))?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(LoadFault::TooLarge { limit_bytes: FILE_BYTES_MAX });
@@ -157,9 +169,7 @@ impl Loader for Root {
 
 impl portway_snapshot::Files for Root {
     fn fingerprint(&self, path: &str) -> Option<u64> {
-        self.asked().note(self.path.join(path));
-        let found = self.open_beneath(path, OFlags::PATH).ok()?;
-        File::from(found).metadata().ok().map(|found| stamp(&found))
+        self.open_noted(path, OFlags::PATH).ok().map(|(_, found)| stamp(&found))
     }
 }
 

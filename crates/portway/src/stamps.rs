@@ -24,6 +24,11 @@ impl Stamps {
         self.files.entry(path).or_insert_with_key(|path| stamp_of(path));
     }
 
+    /// Notes a file whose stamp is known already.
+    pub fn note_with(&mut self, path: PathBuf, stamp: u64) {
+        self.files.entry(path).or_insert(Some(stamp));
+    }
+
     /// Notes a directory and what is in it.
     pub fn note_listed(&mut self, path: PathBuf) {
         self.listed.entry(path).or_insert_with_key(|path| names_in(path));
