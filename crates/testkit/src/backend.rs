@@ -1,15 +1,21 @@
 //! A backend that does as it is told, and remembers every byte it got.
+//!
+//! What a script asserts counts: a panic in one fails the test when the backend is dropped.
 
+use std::any::Any;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portway_http1::{BodyDecoder, BodyLimits, Decoded, HeadLimits, Progress, parse_request};
 
 /// How long a backend waits for bytes before it takes the test for stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the end of a test waits for scripts that are not done.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A request as a backend got it.
 #[derive(Debug, Clone, Default)]
@@ -41,8 +47,19 @@ impl Received {
 /// A backend on a free port.
 pub struct Backend {
     address: SocketAddr,
-    received: Arc<Mutex<Vec<Received>>>,
-    connections: Arc<AtomicUsize>,
+    stage: Arc<Stage>,
+}
+
+/// What the conversations of a backend have in common.
+#[derive(Default)]
+struct Stage {
+    received: Mutex<Vec<Received>>,
+    /// What scripts said when they panicked.
+    broken: Mutex<Vec<String>>,
+    connections: AtomicUsize,
+    /// Conversations under way.
+    open: AtomicUsize,
+    closed: AtomicBool,
 }
 
 /// One connection of the gateway, as a script sees it.
@@ -50,7 +67,7 @@ pub struct Conversation {
     /// The connection.
     pub stream: TcpStream,
     buffer: Vec<u8>,
-    received: Arc<Mutex<Vec<Received>>>,
+    stage: Arc<Stage>,
     /// Counts from 0.
     pub number: usize,
 }
@@ -60,21 +77,31 @@ impl Backend {
     pub fn scripted(script: impl Fn(&mut Conversation) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let received = Arc::<Mutex<Vec<Received>>>::default();
-        let connections = Arc::<AtomicUsize>::default();
-        let script = Arc::new(script);
-        let (kept, counted) = (Arc::clone(&received), Arc::clone(&connections));
+        let stage = Arc::<Stage>::default();
+        let (script, shared) = (Arc::new(script), Arc::clone(&stage));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                if shared.closed.load(Ordering::SeqCst) {
+                    return;
+                }
                 stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-                let number = counted.fetch_add(1, Ordering::SeqCst);
-                let (script, received) = (Arc::clone(&script), Arc::clone(&kept));
+                let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+                shared.open.fetch_add(1, Ordering::SeqCst);
+                let (script, stage) = (Arc::clone(&script), Arc::clone(&shared));
                 std::thread::spawn(move || {
-                    script(&mut Conversation { stream, buffer: Vec::new(), received, number });
+                    let mut conversation =
+                        Conversation { stream, buffer: Vec::new(), stage, number };
+                    let played = catch_unwind(AssertUnwindSafe(|| script(&mut conversation)));
+                    let stage = Arc::clone(&conversation.stage);
+                    drop(conversation);
+                    if let Err(panic) = played {
+                        stage.broken.lock().expect("not poisoned").push(text_of(&*panic));
+                    }
+                    stage.open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { address, received, connections }
+        Self { address, stage }
     }
 
     /// Answers every request with 200 and its body behind `ok:`.
@@ -119,7 +146,7 @@ impl Backend {
 
     /// Every request so far.
     pub fn received(&self) -> Vec<Received> {
-        self.received.lock().expect("not poisoned").clone()
+        self.stage.received.lock().expect("not poisoned").clone()
     }
 
     /// The last request.
@@ -129,7 +156,64 @@ impl Backend {
 
     /// Connections so far.
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
+        self.stage.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.stage.closed.store(true, Ordering::SeqCst);
+        // Wakes the thread that accepts, so that it ends.
+        drop(TcpStream::connect(self.address));
+        let patience = Instant::now() + LAST_WORDS;
+        while self.stage.open.load(Ordering::SeqCst) > 0 && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let broken = self.stage.broken.lock().expect("not poisoned");
+        if !std::thread::panicking() {
+            assert!(broken.is_empty(), "scripts of a backend failed: {broken:#?}");
+        }
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+}
+
+/// An address that swallows every attempt to connect.
+pub struct BlackHole {
+    address: SocketAddr,
+    _listener: socket2::Socket,
+    _waiting: Vec<TcpStream>,
+}
+
+impl BlackHole {
+    /// A listener that never accepts and whose queue is full.
+    pub fn new() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
+            .expect("a socket");
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        socket.bind(&any.into()).expect("a free port");
+        socket.listen(0).expect("it listens");
+        let address = socket.local_addr().ok().and_then(|address| address.as_socket());
+        let address = address.expect("it is bound");
+        let mut waiting = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+            waiting.push(stream);
+        }
+        Self { address, _listener: socket, _waiting: waiting }
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Default for BlackHole {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -167,7 +251,7 @@ impl Conversation {
             format!("{}: {}", String::from_utf8_lossy(name), String::from_utf8_lossy(value))
         };
         received.trailers = fields.iter().map(line).collect();
-        self.received.lock().expect("not poisoned").push(received.clone());
+        self.stage.received.lock().expect("not poisoned").push(received.clone());
         Some(received)
     }
 
@@ -216,6 +300,20 @@ impl Conversation {
     /// Waits until the gateway closes the connection.
     pub fn wait_for_end(&mut self) {
         while self.fill().is_some() {}
+    }
+
+    /// What has arrived and was not read, without waiting.
+    pub fn unread(&mut self) -> Vec<u8> {
+        self.stream.set_nonblocking(true).expect("a mode");
+        while self.fill().is_some() {}
+        self.stream.set_nonblocking(false).expect("a mode");
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Makes the end of this conversation a reset.
+    pub fn reset_at_the_end(&mut self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        socket.set_linger(Some(Duration::ZERO)).expect("an option");
     }
 
     /// Ends the sending side.

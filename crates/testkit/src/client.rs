@@ -71,6 +71,42 @@ impl Client {
         Self { stream, buffer: Vec::new() }
     }
 
+    /// Connects, with room for only a little that is not read yet.
+    pub fn with_small_window(address: SocketAddr) -> Self {
+        let socket = socket2::Socket::new(
+            socket2::Domain::for_address(address),
+            socket2::Type::STREAM,
+            None,
+        )
+        .expect("a socket");
+        socket.set_recv_buffer_size(4 << 10).expect("an option");
+        socket.connect(&address.into()).expect("the gateway accepts");
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        Self { stream, buffer: Vec::new() }
+    }
+
+    /// Ends the sending side.
+    pub fn end(&mut self) -> &mut Self {
+        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+        self
+    }
+
+    /// Sends as many of the same bytes as the gateway takes, up to `most`; says how many it took until
+    /// it took none for `patience`.
+    pub fn send_until_stuck(&mut self, bytes: &[u8], most: usize, patience: Duration) -> usize {
+        self.stream.set_write_timeout(Some(patience)).expect("a time-out");
+        let mut sent = 0;
+        while sent < most {
+            match self.stream.write(bytes) {
+                Ok(count) => sent += count,
+                Err(_) => break,
+            }
+        }
+        self.stream.set_write_timeout(None).expect("a time-out");
+        sent
+    }
+
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         // A gateway that has refused may have closed already; the answer tells.

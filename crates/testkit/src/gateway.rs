@@ -154,6 +154,16 @@ impl Gateway {
         self.running.reload_certificates()
     }
 
+    /// All metrics as they are scraped.
+    pub fn metrics(&self) -> String {
+        self.running.metrics_text()
+    }
+
+    /// Connections of callers at this moment.
+    pub fn connections(&self) -> u64 {
+        self.running.connections()
+    }
+
     /// Accepts no more, lets calls end; returns when all has ended.
     pub fn drain(&self) {
         self.control.block_on(self.running.drain());

@@ -9,7 +9,7 @@ pub mod certificate;
 pub mod client;
 pub mod gateway;
 
-pub use backend::{Backend, Conversation, Received};
+pub use backend::{Backend, BlackHole, Conversation, Received};
 pub use certificate::Certificates;
 pub use client::{Answer, Client, Ended};
 pub use gateway::{Gateway, sha256_hex};
