@@ -199,7 +199,7 @@ impl Reason {
                 status: 408,
                 title: "The request's body did not arrive in time.",
                 explanation: "No byte of the announced body came for longer than the gateway waits \
-                              (bounds.body_idle). The backend may have received the first part of it. Check whether \
+                              (bounds.body_timeout). The backend may have received the first part of it. Check whether \
                               the length announced is right and the connection steady.",
             },
             Self::BodyTooLarge => Entry {

@@ -10,6 +10,7 @@ use portway_policy::{Permit, Shape, is_ours, rate_headers};
 
 use crate::forwarded::{self, Forwarding};
 use crate::request::Request;
+use crate::telemetry::trace::is_tracestate;
 use crate::telemetry::{RequestId, TraceContext};
 
 /// Everything that the head of a request to a backend is made of.
@@ -123,7 +124,7 @@ fn write_kept(forward: &Forward<'_>, out: &mut Vec<u8>) {
     for field in request.fields() {
         let name = || field.name.of(bytes);
         let kept = match field.known {
-            Known::Tracestate => keeps_tracestate,
+            Known::Tracestate => keeps_tracestate && is_tracestate(field.value.of(bytes)),
             Known::Expect => request.has_body(),
             known if is_set_anew(known) || is_of_connection(known) => false,
             known if is_of_proxies(known) => !forwarded::is_replaced(name(), trusted),

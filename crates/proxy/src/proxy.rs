@@ -101,6 +101,7 @@ pub struct Bound {
     shared: Arc<Shared>,
     listeners: Vec<Bindings>,
     sink: LogSink,
+    control: Handle,
     workers: usize,
     drain_timeout: Duration,
 }
@@ -128,6 +129,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
     let sink = LogSink::start(settings.log.unwrap_or(LogTarget::Stdout)).map_err(BindFault::Log)?;
     let clock = crate::worker::WorkerClock::new(Instant::now());
     let resolver = SystemResolver::from_system().map_err(BindFault::System)?;
+    let control = settings.control.clone();
     let upstreams =
         Upstreams::new(settings.control, Arc::new(move || clock.now_ms()), Arc::new(resolver));
     let addresses: Vec<String> =
@@ -151,7 +153,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         logs_calls,
         files_max: settings.files_max,
     });
-    Ok(Bound { shared, listeners, sink, workers, drain_timeout: settings.drain_timeout })
+    Ok(Bound { shared, listeners, sink, control, workers, drain_timeout: settings.drain_timeout })
 }
 
 impl Bindings {
@@ -234,6 +236,7 @@ impl Bound {
         Ok(Running {
             inner: Arc::new(Inner {
                 shared: self.shared,
+                control: self.control,
                 listeners: self.listeners,
                 sink: Mutex::new(Some(self.sink)),
                 commands,
@@ -348,6 +351,7 @@ pub struct Running {
 
 struct Inner {
     shared: Arc<Shared>,
+    control: Handle,
     listeners: Vec<Bindings>,
     sink: Mutex<Option<LogSink>>,
     commands: watch::Sender<Command>,
@@ -362,7 +366,8 @@ struct Published {
 }
 
 impl Running {
-    /// Makes a snapshot live on every worker at once. State is kept by stable ids.
+    /// Makes a snapshot live on every worker at once. State is kept by stable ids. Blocks until names that
+    /// are new have been looked up, within a bound; not to be called from a task of a runtime.
     ///
     /// # Errors
     /// When files that it names (TLS of backends) cannot be used; what was live stays live.
@@ -375,6 +380,7 @@ impl Running {
         };
         match Live::new(compiled, &parts) {
             Ok(live) => {
+                self.await_new_names();
                 shared.live.store(Arc::new(live));
                 shared.metrics.add(telemetry::Event::SnapshotPublished);
                 *lock(&self.inner.published) =
@@ -385,6 +391,14 @@ impl Running {
                 self.rejected();
                 Err(mistakes)
             }
+        }
+    }
+
+    /// A service that comes in with a new name shall not fail its first calls for that.
+    fn await_new_names(&self) {
+        if Handle::try_current().is_err() {
+            let inner = &self.inner;
+            inner.control.block_on(inner.shared.upstreams.first_answers(FIRST_ANSWERS));
         }
     }
 
