@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use portway_model::{Diagnostic, Severity};
+use portway_model::Diagnostic;
 
 /// Standard output and standard error of a command.
 pub struct Terminal {
@@ -32,8 +32,6 @@ pub enum Colour {
 
 /// Something that went wrong.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
-/// Something odd.
-pub const ODD: Style = AnsiColor::Yellow.on_default().bold();
 /// Something that is as it should be.
 pub const GOOD: Style = AnsiColor::Green.on_default();
 /// A word that matters.
@@ -77,10 +75,10 @@ impl Terminal {
     }
 }
 
-/// Writes diagnostics for people: one line that an editor can follow to the place, the line of the text that it
-/// is about, and one with the fix.
+/// Writes diagnostics for people.
 ///
-/// `line_of` gives the line as it may be shown: a secret may have been written where none belongs.
+/// `line_of` gives the line that one is about as it may be shown: a secret may have been written where none
+/// belongs.
 ///
 /// # Errors
 /// When `out` cannot be written.
@@ -90,47 +88,26 @@ pub fn write_diagnostics(
     line_of: &dyn Fn(&Diagnostic) -> Option<String>,
 ) -> io::Result<()> {
     for diagnostic in diagnostics {
-        let (style, word) = match diagnostic.severity {
-            Severity::Error => (BAD, "error"),
-            Severity::Warning => (ODD, "warning"),
-        };
-        writeln!(
-            out,
-            "{STRONG}{}{STRONG:#}: {style}{word}{style:#}[{}]: {}",
-            Harmless(&diagnostic.location.to_string()),
-            diagnostic.code,
-            Harmless(&diagnostic.message)
-        )?;
-        if let Some(line) =
-            line_of(diagnostic).filter(|line| line.chars().count() <= LINE_CHARS_MAX)
-        {
-            let number = diagnostic.location.line;
-            writeln!(out, "{FAINT}{number:>6} |{FAINT:#} {}", Harmless(&line.replace('\t', " ")))?;
-            if let Some(before) = (diagnostic.location.column as usize).checked_sub(1) {
-                writeln!(out, "{FAINT}       |{FAINT:#} {:before$}{style}^{style:#}", "")?;
-            }
-        }
-        if !diagnostic.fix.is_empty() {
-            writeln!(out, "    fix: {}", Harmless(&diagnostic.fix))?;
-        }
+        // Where there are no colours, the stream takes them out.
+        let text = harmless(diagnostic).render(line_of(diagnostic).as_deref(), true);
+        out.write_all(text.as_bytes())?;
     }
     Ok(())
 }
 
-/// The longest line of a document that is shown.
-const LINE_CHARS_MAX: usize = 160;
-
-/// How many of them are errors, and how many warnings, in words.
-pub fn tally(diagnostics: &[Diagnostic]) -> String {
-    let errors =
-        diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
-    let warnings = diagnostics.len() - errors;
-    match (errors, warnings) {
-        (0, 0) => "no mistakes".to_owned(),
-        (0, _) => count(warnings, "warning"),
-        (_, 0) => count(errors, "error"),
-        _ => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
+/// The same without anything from a contract that could disturb a terminal.
+fn harmless(diagnostic: &Diagnostic) -> Diagnostic {
+    let mut diagnostic = diagnostic.clone();
+    for text in [&mut diagnostic.location.file, &mut diagnostic.message, &mut diagnostic.fix] {
+        *text = Harmless(text).to_string();
     }
+    diagnostic
+}
+
+/// How many errors and warnings there are, in words.
+pub fn tally(diagnostics: &[Diagnostic]) -> String {
+    let summary = portway_model::summary(diagnostics);
+    if summary.is_empty() { "no mistakes".to_owned() } else { summary }
 }
 
 /// `1 error`, `2 errors`.

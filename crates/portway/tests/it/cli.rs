@@ -267,7 +267,7 @@ fn settings_from_outside_are_checked_with_their_origin() {
         &["run", "--bounds-head-bytes", "many"],
         &Expected {
             code: 1,
-            err: &["flag --bounds-head-bytes: error", "many"],
+            err: &["--> flag --bounds-head-bytes", "many"],
             ..Expected::default()
         },
     );
