@@ -30,12 +30,14 @@ pub(crate) struct Upload {
     /// Payload bytes taken from the caller.
     pub(crate) bytes: u64,
     waiting: Waiting,
+    /// Whether the caller's side has ended and the end was written.
+    ended: bool,
     over: bool,
 }
 
 impl Upload {
     pub(crate) fn new() -> Self {
-        Self { bytes: 0, waiting: Waiting::Nobody, over: false }
+        Self { bytes: 0, waiting: Waiting::Nobody, ended: false, over: false }
     }
 
     /// Whether nothing more is to be sent: all was, or the backend takes no more.
@@ -87,7 +89,11 @@ impl Upload {
         incoming: &mut Incoming,
         outgoing: &mut Outgoing,
     ) -> Result<(), Stop> {
-        outgoing.finish(|out| incoming.write_body_end(out));
+        // Comes here again while there is no room for the end, which must be written once.
+        if !self.ended {
+            self.ended = true;
+            outgoing.finish(|out| incoming.write_body_end(out));
+        }
         match outgoing.poll_flush(cx) {
             Poll::Ready(_) => self.over = true,
             Poll::Pending => self.waiting = Waiting::Backend,
@@ -282,3 +288,6 @@ pub(crate) async fn carry(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

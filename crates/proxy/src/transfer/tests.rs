@@ -1,0 +1,65 @@
+//! Moments that a whole gateway meets too rarely to wait for.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::incoming::{Arrived, Http1Incoming};
+use crate::outgoing::Http1Outgoing;
+use crate::stream::Stream;
+use portway_http1::Framing;
+
+/// Both ends of a connection.
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let (here, there) = tokio::join!(TcpStream::connect(address), listener.accept());
+    (here.expect("it connects"), there.expect("it accepts").0)
+}
+
+#[tokio::test]
+async fn the_end_of_a_body_is_written_once_though_it_found_no_room() {
+    let (mut caller, ours) = pair().await;
+    let request =
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    caller.write_all(request).await.expect("sent");
+    let mut http1 = Http1Incoming::new(Stream::Plain(ours));
+    let arrived = poll_fn(|cx| http1.poll_request(cx, &HeadLimits::default())).await;
+    assert!(matches!(arrived, Arrived::Request(_)));
+    let mut incoming = Incoming::Http1(http1);
+
+    let (ours, mut backend) = pair().await;
+    let mut filled = 0;
+    loop {
+        match ours.try_write(&[b'.'; 1 << 16]) {
+            Ok(count) => filled += count,
+            // The socket grows for a while after it first says that it is full.
+            Err(_)
+                if tokio::time::timeout(std::time::Duration::from_millis(50), ours.writable())
+                    .await
+                    .is_err() =>
+            {
+                break;
+            }
+            Err(_) => {}
+        }
+    }
+    let mut outgoing = Outgoing::Http1(Http1Outgoing::new(Stream::Plain(ours)));
+    outgoing.begin(Framing::Chunked);
+    let mut upload = Upload::new();
+    for _ in 0..3 {
+        let polled = poll_fn(|cx| Poll::Ready(upload.poll(cx, &mut incoming, &mut outgoing))).await;
+        assert!(polled.is_ok() && !upload.is_over(), "there is no room");
+    }
+    let mut read = vec![0; filled + b"3\r\nabc\r\n0\r\n\r\n".len()];
+    let reading = backend.read_exact(&mut read);
+    let moving = poll_fn(|cx| {
+        let _ = upload.poll(cx, &mut incoming, &mut outgoing);
+        if upload.is_over() { Poll::Ready(()) } else { Poll::Pending }
+    });
+    let (count, ()) = tokio::join!(reading, moving);
+    count.expect("read");
+    assert!(read.ends_with(b".3\r\nabc\r\n0\r\n\r\n"));
+    drop(outgoing);
+    assert_eq!(backend.read(&mut read).await.expect("closed"), 0, "nothing stands behind the end");
+}
