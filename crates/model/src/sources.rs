@@ -48,14 +48,19 @@ impl fmt::Debug for Sources {
 impl Unit {
     /// Where the thing stands that `pointer` points to in this unit's own document.
     pub(crate) fn locate(&self, pointer: &str, at: At) -> Location {
-        if let Some(origin) = self.origin(pointer) {
-            return Location { file: origin.to_owned(), line: 0, column: 0 };
-        }
-        let Some(format) = self.format else {
-            let file = self.origins.values().next().cloned().unwrap_or_default();
-            return Location { file, line: 0, column: 0 };
+        let Some(format) = self.format.filter(|_| self.origin(pointer).is_none()) else {
+            return Location { file: self.file_of(pointer), line: 0, column: 0 };
         };
         self.at(self.places.get_or_init(|| syntax::places(&self.text, format)).find(pointer, at))
+    }
+
+    /// The file, or what else it came from.
+    fn file_of(&self, pointer: &str) -> String {
+        match self.origin(pointer) {
+            Some(origin) => origin.to_owned(),
+            None if self.format.is_some() => self.name.clone(),
+            None => self.origins.values().next().cloned().unwrap_or_default(),
+        }
     }
 
     /// What has set this, or something around it, from outside of the text.
@@ -97,10 +102,23 @@ impl Sources {
         self.locate_at(pointer, At::Key)
     }
 
+    /// The file that a thing of the merged document stands in. Costs nothing, where a place costs going through the
+    /// text of that file.
+    pub fn file_of(&self, pointer: &str) -> String {
+        let (unit, pointer) = self.unit_of(pointer);
+        self.units.get(unit).map_or_else(String::new, |unit| unit.file_of(&pointer))
+    }
+
     fn locate_at(&self, pointer: &str, at: At) -> Location {
+        let (unit, pointer) = self.unit_of(pointer);
+        self.units.get(unit).map_or_else(Location::default, |unit| unit.locate(&pointer, at))
+    }
+
+    /// Which unit a thing stands in, and where in that unit's own document.
+    fn unit_of(&self, pointer: &str) -> (usize, String) {
         let mut steps = path::steps(pointer);
         let (section, name) = (steps.next().unwrap_or_default(), steps.next());
-        let (unit, pointer) = match (section.as_str(), name) {
+        match (section.as_str(), name) {
             ("gateway", _) => (self.gateway.unwrap_or(0), pointer.to_owned()),
             ("include", Some(index)) => {
                 match index.parse::<usize>().ok().and_then(|index| self.includes.get(index)) {
@@ -113,8 +131,7 @@ impl Sources {
                 (owner.copied().unwrap_or(0), pointer.to_owned())
             }
             (_, None) => (0, pointer.to_owned()),
-        };
-        self.units.get(unit).map_or_else(Location::default, |unit| unit.locate(&pointer, at))
+        }
     }
 
     /// A diagnostic about a thing of the merged document.

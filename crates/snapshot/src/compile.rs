@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ipnet::IpNet;
 use portway_contract::Loader;
-use portway_model::{AppKey, Diagnostic, Document, Documents, Gateway, Location, SecretRef};
+use portway_model::{AppKey, Diagnostic, Documents, Gateway, SecretRef};
 use portway_policy::MemoryKeys;
 
 use crate::hosts::Hosts;
@@ -74,26 +74,17 @@ pub fn compile(
     secrets: &dyn Secrets,
     previous: Option<&Snapshot>,
 ) -> (Option<Compiled>, Vec<Diagnostic>) {
-    let locate = |pointer: &str| documents.sources.locate(pointer);
-    compile_document(&documents.document, &locate, files, secrets, previous)
-}
-
-/// The same for a document whose places are known in another way.
-pub(crate) fn compile_document(
-    document: &Document,
-    locate: &dyn Fn(&str) -> Location,
-    files: &dyn Files,
-    secrets: &dyn Secrets,
-    previous: Option<&Snapshot>,
-) -> (Option<Compiled>, Vec<Diagnostic>) {
+    let Documents { document, sources } = documents;
+    let locate = |pointer: &str| sources.locate(pointer);
+    let file_of = |pointer: &str| sources.file_of(pointer);
     let mut findings = Findings::default();
     let gateway = document.gateway.clone().unwrap_or_default();
     let trusted_proxies = trusted_proxies(&gateway, &mut findings);
-    let jobs = service::jobs(document, &gateway, locate, secrets);
+    let jobs = service::jobs(document, &gateway, &file_of, secrets);
     let (services, compiled_anew) = compile_services(&jobs, files, previous, &mut findings);
-    between::check(document, locate, &mut findings);
-    let keys = apps::compile(document, locate, secrets, &mut findings);
-    let diagnostics = findings.located(locate);
+    between::check(document, &locate, &mut findings);
+    let keys = apps::compile(document, &locate, secrets, &mut findings);
+    let diagnostics = findings.located(&locate);
     if diagnostics.iter().any(|diagnostic| diagnostic.severity == portway_model::Severity::Error) {
         return (None, diagnostics);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use portway_contract::{Loader, reference};
 use portway_model as model;
-use portway_model::{Document, Gateway, Location, Name, SecretRef};
+use portway_model::{Document, Gateway, Name, SecretRef};
 use portway_policy::{Cors, Rules, Shape, sha256};
 
 use super::finding::{Finding, Findings};
@@ -127,16 +127,16 @@ fn backends(document: &model::Service) -> impl Iterator<Item = &model::Backend> 
 pub(super) fn jobs<'a>(
     document: &'a Document,
     gateway: &Gateway,
-    locate: &dyn Fn(&str) -> Location,
+    file_of: &dyn Fn(&str) -> String,
     secrets: &dyn Secrets,
 ) -> Vec<Job<'a>> {
     let body_bytes = gateway.bounds.body_bytes.as_bytes();
-    let root_file = locate("").file;
+    let root_file = file_of("");
     document
         .services
         .iter()
         .map(|(name, document)| {
-            let folder = Folder::new(&root_file, &locate(&place::service(name)).file);
+            let folder = Folder::new(&root_file, &file_of(&place::service(name)));
             let secrets = Resolved::new(document, &folder, secrets);
             Job { name, document, folder, body_bytes, secrets }
         })
