@@ -49,8 +49,14 @@ impl Stamps {
     /// those that were listed.
     pub fn directories(&self) -> BTreeSet<PathBuf> {
         let mut directories: BTreeSet<PathBuf> = self.listed.keys().cloned().collect();
-        for file in self.files.keys() {
-            directories.extend(file.parent().map(Path::to_owned));
+        let parents: BTreeSet<&Path> = self.files.keys().filter_map(|file| file.parent()).collect();
+        for parent in parents {
+            directories.insert(parent.to_owned());
+            directories.extend(parent.canonicalize());
+        }
+        let is_link =
+            |file: &&PathBuf| file.symlink_metadata().is_ok_and(|found| found.is_symlink());
+        for file in self.files.keys().filter(is_link) {
             directories.extend(
                 file.canonicalize().ok().and_then(|real| real.parent().map(Path::to_owned)),
             );

@@ -121,7 +121,9 @@ impl Watch {
                 Event::Asked => cause = Cause::Asked,
                 Event::Written | Event::Happened => {}
             }
-            let quiet = if last == Event::Written { QUIET_WHILE_WRITTEN } else { QUIET };
+            // Who asks has finished writing.
+            let is_amid = last == Event::Written && cause != Cause::Asked;
+            let quiet = if is_amid { QUIET_WHILE_WRITTEN } else { QUIET };
             let left = deadline.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(quiet.min(left)) {
                 Ok(event) => last = event,

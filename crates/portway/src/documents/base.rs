@@ -43,7 +43,7 @@ fn directory<'a>(
     directories: &'a BTreeMap<String, String>,
     pointer: &str,
 ) -> Option<&'a str> {
-    let found = directories.get(&sources.locate_key(pointer).file)?;
+    let found = directories.get(&sources.file_of(pointer))?;
     (!found.is_empty()).then_some(found.as_str())
 }
 
