@@ -265,7 +265,8 @@ pub(crate) async fn carry(
                 Poll::Pending => {}
             }
         }
-        let moved = (upload.bytes, download.bytes, received);
+        // A caller that took the rest of what was gathered has moved too: now the backend is waited for.
+        let moved = (upload.bytes, download.bytes, received, download.waiting);
         if seen != Some(moved) {
             seen = Some(moved);
             let pause = if download.waiting == Waiting::Backend {

@@ -2,6 +2,7 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Duration, Instant, sleep, timeout};
 
 use super::*;
 use crate::incoming::{Arrived, Http1Incoming};
@@ -17,6 +18,19 @@ async fn pair() -> (TcpStream, TcpStream) {
     (here.expect("it connects"), there.expect("it accepts").0)
 }
 
+/// Fills a connection until it takes nothing more; says how many bytes that were.
+async fn fill(stream: &TcpStream) -> usize {
+    let mut filled = 0;
+    loop {
+        if let Ok(count) = stream.try_write(&[b'.'; 1 << 16]) {
+            filled += count;
+        } else if timeout(Duration::from_millis(50), stream.writable()).await.is_err() {
+            // A socket grows for a while after it first says that it is full; now it does not.
+            return filled;
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_end_of_a_body_is_written_once_though_it_found_no_room() {
     let (mut caller, ours) = pair().await;
@@ -29,21 +43,7 @@ async fn the_end_of_a_body_is_written_once_though_it_found_no_room() {
     let mut incoming = Incoming::Http1(http1);
 
     let (ours, mut backend) = pair().await;
-    let mut filled = 0;
-    loop {
-        match ours.try_write(&[b'.'; 1 << 16]) {
-            Ok(count) => filled += count,
-            // The socket grows for a while after it first says that it is full.
-            Err(_)
-                if tokio::time::timeout(std::time::Duration::from_millis(50), ours.writable())
-                    .await
-                    .is_err() =>
-            {
-                break;
-            }
-            Err(_) => {}
-        }
-    }
+    let filled = fill(&ours).await;
     let mut outgoing = Outgoing::Http1(Http1Outgoing::new(Stream::Plain(ours)));
     outgoing.begin(Framing::Chunked);
     let mut upload = Upload::new();
@@ -62,4 +62,43 @@ async fn the_end_of_a_body_is_written_once_though_it_found_no_room() {
     assert!(read.ends_with(b".3\r\nabc\r\n0\r\n\r\n"));
     drop(outgoing);
     assert_eq!(backend.read(&mut read).await.expect("closed"), 0, "nothing stands behind the end");
+}
+
+#[tokio::test]
+async fn a_backend_may_pause_as_long_as_it_may_after_a_caller_that_was_slow() {
+    let (mut caller, ours) = pair().await;
+    let filled = fill(&ours).await;
+    let mut incoming = Incoming::Http1(Http1Incoming::new(Stream::Plain(ours)));
+
+    let (ours, mut backend) = pair().await;
+    backend.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc").await.expect("sent");
+    let mut outgoing = Outgoing::Http1(Http1Outgoing::new(Stream::Plain(ours)));
+    let limits = HeadLimits::default();
+    let head = poll_fn(|cx| outgoing.poll_head(cx, RequestKind::Other, &limits)).await;
+    outgoing.consume_head(&head.expect("a head"));
+
+    let clock = WorkerClock::new(Instant::now());
+    let deadlines = BodyDeadlines { call_ms: 60_000, idle_ms: 60_000, write_ms: 300 };
+    let mut timer = Timer::new(clock.base());
+    let (mut upload, mut download) = (Upload::new(), Download::new());
+    let carried = carry(
+        &mut incoming,
+        &mut outgoing,
+        &mut upload,
+        &mut download,
+        &mut timer,
+        (clock, &deadlines),
+    );
+    let peers = async {
+        let mut read = vec![0; filled + 6];
+        caller.read_exact(&mut read[..filled + 3]).await.expect("read");
+        // Longer than a caller may take, less than a backend may.
+        sleep(Duration::from_millis(600)).await;
+        backend.write_all(b"def").await.expect("sent");
+        caller.read_exact(&mut read[filled + 3..]).await.expect("read");
+        assert!(read.ends_with(b".abcdef"));
+    };
+    let (carried, told) = tokio::join!(carried, timeout(Duration::from_secs(5), peers));
+    carried.expect("nobody was too slow");
+    told.expect("the caller has all of it");
 }
