@@ -174,7 +174,7 @@ pub struct Http2Bounds {
     /// Streams open at once on one connection. Default 100.
     #[schemars(range(min = 1))]
     pub streams: u32,
-    /// Streams that a caller may reset before they are answered, until the connection is closed (GOAWAY, ENHANCE_YOUR_CALM). Default 100.
+    /// Streams that a caller may reset within a minute before they are answered, until the connection is closed (GOAWAY, ENHANCE_YOUR_CALM). Default 100.
     #[schemars(range(min = 1))]
     pub resets: u32,
     /// Bytes of all request heads held by one connection at once. Default 256KiB.

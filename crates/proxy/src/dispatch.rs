@@ -266,7 +266,13 @@ async fn final_head(
         }
         let mut lines = Vec::new();
         let (bytes, fields) = outgoing.answer();
-        forward::write_answer_fields(bytes, fields, false, &mut lines);
+        forward::write_answer_fields(
+            bytes,
+            fields,
+            false,
+            forward::Replaced::default(),
+            &mut lines,
+        );
         incoming.interim(head.status, &lines);
         outgoing.consume_head(&head);
         let flushed = poll_fn(|cx| match incoming.poll_flush(cx) {

@@ -14,7 +14,7 @@ use portway_snapshot::{Operation, Routed, Service, canonical_path};
 use crate::connection::Peer;
 use crate::dispatch::{self, Leg};
 use crate::failure::{Failure, Fault};
-use crate::forward;
+use crate::forward::{self, Replaced};
 use crate::forwarded;
 use crate::incoming::{Gone, Incoming, Length};
 use crate::live::Live;
@@ -306,10 +306,12 @@ fn reshape(
     };
     part_if_draining(around, incoming);
     let service = &around.live.snapshot.services[decision.service];
+    let limit = decision.permit.limit();
+    let replaced = Replaced { cors: service.cors.is_some(), limit: limit.is_some() };
     let (bytes, fields) = outgoing.answer();
     let written = incoming.answer(head.status, length, |out| {
-        forward::write_answer_fields(bytes, fields, bodiless && head.status != 204, out);
-        forward::write_gateway_fields(&record.request_id, decision.permit.limit(), out);
+        forward::write_answer_fields(bytes, fields, bodiless && head.status != 204, replaced, out);
+        forward::write_gateway_fields(&record.request_id, limit, out);
         if let Some(cors) = &service.cors {
             cors.answer(around.request.known(Known::Origin)).each(|name, value| {
                 portway_http1::write_field(out, name.as_bytes(), value.as_bytes());
@@ -379,7 +381,7 @@ async fn upgraded(
     {
         let (bytes, fields) = outgoing.answer();
         caller.switch(|out| {
-            forward::write_answer_fields(bytes, fields, false, out);
+            forward::write_answer_fields(bytes, fields, false, Replaced::default(), out);
             forward::write_gateway_fields(&record.request_id, None, out);
             out.extend_from_slice(b"connection: upgrade\r\n");
             portway_http1::write_field(out, b"upgrade", &protocol);
@@ -415,7 +417,7 @@ async fn stopped(
     stop: Stop,
 ) {
     record.stopped(&stop);
-    around.worker.count_bound(&stop);
+    around.worker.count_bound(&stop, around.request.version);
     let sent = match Local::of(&stop, record) {
         Some(local) => send(around, &local, incoming, timer, record).await,
         None => Err(stop),

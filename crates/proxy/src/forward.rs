@@ -225,11 +225,13 @@ fn is_usual(item: &[u8]) -> bool {
 }
 
 /// Writes the fields of an answer that pass to the caller. `length_kept` keeps a `Content-Length`
-/// that says only how long a body would have been (`HEAD`, 304).
+/// that says only how long a body would have been (`HEAD`, 304); fields that are `replaced` are the
+/// gateway's to say.
 pub(crate) fn write_answer_fields(
     bytes: &[u8],
     fields: &[Field],
     length_kept: bool,
+    replaced: Replaced,
     out: &mut Vec<u8>,
 ) {
     let nominated = Nominated::of(bytes, fields);
@@ -240,13 +242,35 @@ pub(crate) fn write_answer_fields(
             // Answers name the request id that the gateway gave.
             Known::XRequestId => false,
             known if is_of_connection(known) => false,
-            _ => !nominated.names(field.name.of(bytes)),
+            _ => {
+                let name = field.name.of(bytes);
+                !nominated.names(name) && !replaced.takes(name)
+            }
         };
         if kept {
             runs.keep(field, out);
         }
     }
     runs.flush(out);
+}
+
+/// Fields of an answer that the gateway says in the backend's stead: two of them would contradict
+/// each other.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Replaced {
+    /// `Access-Control-…`: the service has a `cors` of its own.
+    pub(crate) cors: bool,
+    /// `RateLimit…`: a limit was counted here.
+    pub(crate) limit: bool,
+}
+
+impl Replaced {
+    fn takes(self, name: &[u8]) -> bool {
+        let begins = |start: &[u8]| {
+            name.get(..start.len()).is_some_and(|front| front.eq_ignore_ascii_case(start))
+        };
+        (self.cors && begins(b"access-control-")) || (self.limit && begins(b"ratelimit"))
+    }
 }
 
 /// Writes the fields that the gateway adds to an answer.

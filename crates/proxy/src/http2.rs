@@ -32,9 +32,14 @@ const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Frames that a peer may make us answer with a reset, until its connection is closed.
 const LOCAL_RESETS_MAX: usize = 100;
 
+/// Resets count for this long: a caller that gives up a call now and then is no attacker.
+const RESETS_MS: u64 = 60_000;
+
 /// What the streams of one connection have in common.
 pub(crate) struct Tally {
+    /// Streams that the caller reset since the moment below.
     resets: Cell<u32>,
+    resets_since_ms: Cell<u64>,
     head_bytes: Cell<u64>,
     streams: Cell<u32>,
     /// When a stream last ended.
@@ -50,6 +55,11 @@ impl Tally {
 
     /// The caller reset a stream before it was answered.
     pub(crate) fn was_reset(&self) {
+        let now_ms = self.worker.clock.now_ms();
+        if now_ms > self.resets_since_ms.get() + RESETS_MS {
+            self.resets_since_ms.set(now_ms);
+            self.resets.set(0);
+        }
         self.resets.set(self.resets.get() + 1);
         self.worker.metrics.add(Event::Http2ResetByCaller);
     }
@@ -99,6 +109,7 @@ where
     let Some(connection) = shaken.await else { return };
     let tally = Rc::new(Tally {
         resets: Cell::new(0),
+        resets_since_ms: Cell::new(worker.clock.now_ms()),
         head_bytes: Cell::new(0),
         streams: Cell::new(0),
         active_ms: Cell::new(worker.clock.now_ms()),

@@ -148,7 +148,7 @@ async fn unheard(
     let request = Request::unheard(matches!(incoming, Incoming::Http2(_)));
     let mut record = Record::begin(worker, peer, &request, false);
     record.stopped(&stop);
-    worker.count_bound(&stop);
+    worker.count_bound(&stop, request.version);
     if let Some(local) = Local::of(&stop, &record) {
         let due = (&mut *timer, worker.clock, live.bounds.write_ms);
         if send(&local, incoming, &mut record, false, due).await.is_err() {

@@ -156,11 +156,12 @@ pub(crate) async fn await_head(
         }
         match timer.poll(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(()) if clock.now_ms() >= asked.call_ms => {
-                Poll::Ready(Err(Stop::Failed(Failure::last(Fault::CallTimeout))))
-            }
+            // A caller that drips must never make a target look ill.
             Poll::Ready(()) if !upload.over && upload.waiting == Waiting::Caller => {
                 Poll::Ready(Err(Stop::refused(Reason::BodyTimeout)))
+            }
+            Poll::Ready(()) if clock.now_ms() >= asked.call_ms => {
+                Poll::Ready(Err(Stop::Failed(Failure::last(Fault::CallTimeout))))
             }
             Poll::Ready(()) => {
                 Poll::Ready(Err(Stop::Failed(Failure::sent(Fault::FirstByteTimeout))))
@@ -266,7 +267,10 @@ pub(crate) async fn carry(
             }
         }
         // A caller that took the rest of what was gathered has moved too: now the backend is waited for.
-        let moved = (upload.bytes, download.bytes, received, download.waiting);
+        // What still goes up counts only while the backend is waited for: it cannot buy time for a caller that
+        // does not read.
+        let up = if download.waiting == Waiting::Backend { upload.bytes } else { 0 };
+        let moved = (up, download.bytes, received, download.waiting);
         if seen != Some(moved) {
             seen = Some(moved);
             let pause = if download.waiting == Waiting::Backend {
@@ -280,6 +284,9 @@ pub(crate) async fn carry(
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) if clock.now_ms() >= deadlines.call_ms => {
                 Poll::Ready(Err(Fault::CallTimeout))
+            }
+            Poll::Ready(()) if !upload.over && upload.waiting == Waiting::Caller => {
+                Poll::Ready(Err(Fault::CallerTooSlow))
             }
             Poll::Ready(()) if download.waiting == Waiting::Backend => {
                 Poll::Ready(Err(Fault::BackendBodyTimeout))

@@ -19,6 +19,7 @@ use crate::exchange::Stop;
 use crate::failure::Fault;
 use crate::live::Live;
 use crate::pool::Pool;
+use crate::request::Version;
 use crate::shared::Shared;
 use crate::telemetry::{Bound, Gauge, LineWriter, Random, WorkerMetrics};
 
@@ -135,7 +136,7 @@ impl Worker {
     }
 
     /// Counts the bound that a call reached, if that is why it stopped.
-    pub(crate) fn count_bound(&self, stop: &Stop) {
+    pub(crate) fn count_bound(&self, stop: &Stop, version: Version) {
         let bound = match stop {
             Stop::Refused(refusal, _) => match refusal.reason {
                 Reason::HeadTooLarge => Bound::HeadBytes,
@@ -145,6 +146,9 @@ impl Worker {
                 Reason::BodyTimeout => Bound::BodyTimeout,
                 _ => return,
             },
+            Stop::Cut(Fault::CallerTooSlow) if version == Version::Http2 => {
+                Bound::Http2StallTimeout
+            }
             Stop::Cut(Fault::CallerTooSlow) => Bound::WriteTimeout,
             Stop::Cut(Fault::CallTimeout) => Bound::CallTimeout,
             Stop::Failed(_) | Stop::Cut(_) => return,

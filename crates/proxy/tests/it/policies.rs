@@ -231,3 +231,20 @@ fn c5_no_spelling_of_a_path_gets_round_its_rules() {
     }
     assert!(tried >= 400, "{tried}");
 }
+
+#[test]
+fn what_the_gateway_says_of_origins_and_limits_is_said_once() {
+    let backend = Backend::saying(
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nAccess-Control-Allow-Origin: *\r\nRateLimit: \"x\";r=1\r\nX-Kept: 1\r\n\r\n",
+    );
+    let more = "    limits: [ 5/h ]\n    cors: { origins: [ 'https://shop.test' ] }\n";
+    let gateway = Gateway::start(&keyed(&backend, more, "  phone: { keys: [ { env: A } ] }\n"));
+    for (origin, allowed) in [("https://shop.test", 1), ("https://evil.test", 0)] {
+        let answer =
+            get(&gateway, "/a", &format!("Origin: {origin}\r\nX-Api-Key: secret-of-A\r\n"));
+        let head = answer.head.to_ascii_lowercase();
+        assert_eq!(head.matches("access-control-allow-origin").count(), allowed, "{head}");
+        assert_eq!(head.matches("\r\nratelimit:").count(), 1, "{head}");
+        assert_eq!(answer.value("x-kept"), Some("1"));
+    }
+}
