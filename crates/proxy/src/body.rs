@@ -121,12 +121,10 @@ impl BodyReader {
         }
     }
 
-    /// Writes the trailer section that came with the body, or only the end of the chunks.
-    pub(crate) fn write_end(&self, out: &mut Vec<u8>) {
-        let (bytes, fields) = self.decoder.trailers();
-        let trailers = fields.iter().map(|field| (field.name.of(bytes), field.value.of(bytes)));
-        let ours = |name: &[u8]| portway_policy::is_ours(name);
-        portway_http1::write_trailers(out, trailers.filter(|(name, _)| !ours(name)));
+    /// Writes the end of the chunks, and those trailers that came with the body and may pass.
+    pub(crate) fn write_end(&self, may_pass: impl Fn(&[u8]) -> bool, out: &mut Vec<u8>) {
+        let trailers = self.trailers().filter(|(name, _)| may_pass(name));
+        portway_http1::write_trailers(out, trailers);
     }
 
     /// Whether trailer fields came with the body.

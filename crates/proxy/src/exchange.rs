@@ -129,6 +129,9 @@ async fn answer(
     let operation = &service.operations[decision.operation];
     check_length(around.request, operation)?;
     incoming.bound_body(around.request.framing, operation.body_bytes);
+    if around.request.framing == Framing::Chunked {
+        incoming.shape_trailers(&operation.shape);
+    }
 
     let mut leg = Leg::new();
     let head = dispatch::dispatch(around, &decision, incoming, &mut leg, timer, record).await?;

@@ -196,6 +196,19 @@ fn is_misspelt(name: &[u8]) -> bool {
     is_set_anew(known) || is_of_connection(known) || known == Known::Expect
 }
 
+/// Whether a trailer of a request may pass: none that a backend could take for a field that stays behind, or
+/// that the gateway sets.
+pub(crate) fn may_trail(name: &[u8], shape: Option<&Shape>) -> bool {
+    let known = Known::from_name(name);
+    http1::may_trail(name)
+        && !is_of_connection(known)
+        && !is_set_anew(known)
+        && !is_ours(name)
+        && !is_misspelt(name)
+        && !forwarded::is_replaced(name, false)
+        && !shape.is_some_and(|shape| shape.drops_header(name))
+}
+
 /// The names that `Connection` nominates.
 struct Nominated<'a> {
     bytes: &'a [u8],

@@ -6,12 +6,14 @@
 mod http1;
 mod http2;
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 pub(crate) use http1::{Arrived, Http1Incoming};
 pub(crate) use http2::Http2Incoming;
 
 use portway_http1::Framing;
+use portway_policy::Shape;
 
 use crate::body::{Broken, Part};
 
@@ -54,6 +56,14 @@ impl Incoming {
         match self {
             Self::Http1(http1) => http1.bound_body(framing, body_bytes),
             Self::Http2(http2) => http2.bound_body(body_bytes),
+        }
+    }
+
+    /// What goes to the backend: trailers that would pass for something of it stay behind.
+    pub(crate) fn shape_trailers(&mut self, shape: &Arc<Shape>) {
+        match self {
+            Self::Http1(http1) => http1.shape = Some(Arc::clone(shape)),
+            Self::Http2(http2) => http2.shape = Some(Arc::clone(shape)),
         }
     }
 

@@ -1,12 +1,15 @@
 //! A caller that speaks HTTP/1.1 (RFC 9112): one connection, one call after the other.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use portway_http1::{self as http1};
 use portway_http1::{BodyLimits, Framing, HeadLimits, Progress, Reject, Target};
+use portway_policy::Shape;
 
 use crate::body::{BodyReader, Broken, Part};
 use crate::buffer::{Inbox, Outbox, Size};
+use crate::forward;
 use crate::incoming::{Gone, Length};
 use crate::request::{Request, Version};
 use crate::stream::Stream;
@@ -27,6 +30,8 @@ pub(crate) struct Http1Incoming {
     /// Whether the connection is to be torn down at once.
     cut: bool,
     chunked: bool,
+    /// What a backend gets, while a chunked request is on its way to one.
+    pub(super) shape: Option<Arc<Shape>>,
 }
 
 /// What came of waiting for a head.
@@ -54,6 +59,7 @@ impl Http1Incoming {
             keep: true,
             cut: false,
             chunked: false,
+            shape: None,
         }
     }
 
@@ -99,6 +105,7 @@ impl Http1Incoming {
             http1::Version::Http11 => Version::Http11,
         };
         self.keep = head.persistent;
+        self.shape = None;
         self.body = BodyReader::new(head.framing, BodyLimits::default());
         let no_body = matches!(head.framing, Framing::None | Framing::Length(0));
         Some(Request {
@@ -154,7 +161,7 @@ impl Http1Incoming {
     }
 
     pub(crate) fn write_body_end(&self, out: &mut Vec<u8>) {
-        self.body.write_end(out);
+        self.body.write_end(|name| forward::may_trail(name, self.shape.as_deref()), out);
     }
 
     /// A caller that closes its sending side while it waits is taken to have gone, as is usual.

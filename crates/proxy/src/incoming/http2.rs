@@ -4,15 +4,18 @@
 //! per connection in `http2.rs`.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use portway_http1::{Reject, may_trail};
+use portway_http1::Reject;
+use portway_policy::Shape;
 
 use crate::body::{Broken, Part};
+use crate::forward;
 use crate::http2::Tally;
 use crate::incoming::{Gone, Length};
 use crate::lines;
@@ -38,6 +41,8 @@ pub(crate) struct Http2Incoming {
     /// Payload of the answer still to come, if its head said so.
     answer_left: Option<u64>,
     answer_ended: bool,
+    /// What a backend gets, while a request with a body is on its way to one.
+    pub(super) shape: Option<Arc<Shape>>,
     tally: Rc<Tally>,
 }
 
@@ -59,6 +64,7 @@ impl Http2Incoming {
             is_head,
             answer_left: None,
             answer_ended: false,
+            shape: None,
             tally,
         }
     }
@@ -114,7 +120,8 @@ impl Http2Incoming {
     pub(crate) fn write_body_end(&self, out: &mut Vec<u8>) {
         let fields = self.trailers.iter().flat_map(HeaderMap::iter);
         let named = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
-        let allowed = named.filter(|(name, _)| !portway_policy::is_ours(name) && may_trail(name));
+        let shape = self.shape.as_deref();
+        let allowed = named.filter(|(name, _)| forward::may_trail(name, shape));
         portway_http1::write_trailers(out, allowed);
     }
 
