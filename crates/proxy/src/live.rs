@@ -30,7 +30,7 @@ pub(crate) struct LiveService {
     /// Their settings, alike.
     pub(crate) settings: Vec<Arc<Settings>>,
     /// By the index of an operation.
-    pub(crate) series: Vec<SeriesId>,
+    pub(crate) series: Arc<[SeriesId]>,
     /// Of calls that met no operation.
     pub(crate) unmatched: SeriesId,
 }
@@ -59,11 +59,16 @@ pub(crate) struct Http2Bounds {
 }
 
 impl Live {
-    /// Joins a snapshot with the state that there is, making what is new.
+    /// Joins a snapshot with the state that there is, making what is new. What `previous` knows of a service that
+    /// both have is taken over.
     ///
     /// # Errors
     /// One sentence for each file of TLS that cannot be used.
-    pub(crate) fn new(compiled: Compiled, parts: &Parts<'_>) -> Result<Self, Vec<String>> {
+    pub(crate) fn new(
+        compiled: Compiled,
+        parts: &Parts<'_>,
+        previous: Option<&Self>,
+    ) -> Result<Self, Vec<String>> {
         let Compiled { snapshot, keys, .. } = compiled;
         let specs = snapshot.services.iter().flat_map(|service| service.backends.iter());
         let states = parts.upstreams.bind(specs.map(|backend| spec(backend)).collect())?;
@@ -74,17 +79,27 @@ impl Live {
             LiveService {
                 settings: backends.iter().map(|state| Arc::clone(&state.settings())).collect(),
                 backends,
-                series: service
-                    .operations
-                    .iter()
-                    .map(|op| parts.metrics.series(name, &op.id))
-                    .collect(),
+                series: match previous.and_then(|previous| previous.same(service)) {
+                    Some(known) => Arc::clone(&known.series),
+                    None => service
+                        .operations
+                        .iter()
+                        .map(|op| parts.metrics.series(name, &op.id))
+                        .collect(),
+                },
                 unmatched: parts.metrics.series(name, ""),
             }
         };
         let services = snapshot.services.iter().map(&mut state_of).collect();
         let bounds = LiveBounds::new(&snapshot.bounds, parts.files_max);
         Ok(Self { snapshot: Arc::new(snapshot), keys, services, bounds })
+    }
+
+    /// What is known of a service, if it is the very same.
+    fn same(&self, service: &Arc<Service>) -> Option<&LiveService> {
+        let services = &self.snapshot.services;
+        let at = services.binary_search_by(|known| known.name.cmp(&service.name)).ok()?;
+        Arc::ptr_eq(&services[at], service).then(|| &self.services[at])
     }
 }
 

@@ -141,7 +141,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         metrics: &metrics,
         files_max: settings.files_max,
     };
-    let live = Live::new(first, &parts).map_err(BindFault::Tls)?;
+    let live = Live::new(first, &parts, None).map_err(BindFault::Tls)?;
     let shared = Arc::new(Shared {
         live: Arc::new(ArcSwap::from_pointee(live)),
         counters: Arc::new(MemoryCounters::default()),
@@ -378,7 +378,7 @@ impl Running {
             metrics: &shared.metrics,
             files_max: shared.files_max,
         };
-        match Live::new(compiled, &parts) {
+        match Live::new(compiled, &parts, Some(&shared.live.load())) {
             Ok(live) => {
                 self.await_new_names();
                 shared.live.store(Arc::new(live));
