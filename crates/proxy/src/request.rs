@@ -22,7 +22,7 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     /// Host and port as given.
     pub(crate) authority: Span,
-    /// Path as given; empty only for the asterisk.
+    /// Path as given; an asterisk for a server-wide `OPTIONS`.
     pub(crate) path: Span,
     /// Query without its question mark; empty when there is none.
     pub(crate) query: Span,

@@ -139,7 +139,9 @@ impl Snapshot {
         params: &mut ParamSpans,
     ) -> Routed<'_> {
         params.clear();
-        let Some(service_index) = self.hosts.find(host, path) else {
+        // The target of a server-wide `OPTIONS` is a path of no service.
+        let found = if path == "*" { None } else { self.hosts.find(host, path) };
+        let Some(service_index) = found else {
             return Routed::NotFound { service: None };
         };
         let service = &self.services[service_index];

@@ -98,7 +98,8 @@ impl Http1Incoming {
     fn request(&mut self, head: &http1::RequestHead) -> Option<Request> {
         let (path, query) = match head.target {
             Target::Origin { path, query } | Target::Absolute { path, query, .. } => (path, query),
-            Target::Authority(_) | Target::Asterisk => (http1::Span::default(), None),
+            Target::Asterisk => (asterisk(self.inbox.bytes()), None),
+            Target::Authority(_) => (http1::Span::default(), None),
         };
         self.version = match head.version {
             http1::Version::Http10 => Version::Http10,
@@ -254,4 +255,10 @@ impl Http1Incoming {
             self.keep = false;
         }
     }
+}
+
+/// Where the target of a server-wide `OPTIONS` stands: the first asterisk of the head.
+fn asterisk(head: &[u8]) -> http1::Span {
+    let at = head.iter().position(|byte| *byte == b'*');
+    at.map_or_else(http1::Span::default, |at| http1::Span::new(at, at + 1))
 }
