@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use portway_http1::{Framing, Known, Reject, ResponseHead};
-use portway_policy::{Call, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme};
+use portway_policy::{Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme};
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
 use crate::connection::Peer;
@@ -422,11 +422,26 @@ async fn stopped(
     record.stopped(&stop);
     around.worker.count_bound(&stop, around.request.version);
     let sent = match Local::of(&stop, record) {
-        Some(local) => send(around, &local, incoming, timer, record).await,
+        Some(mut local) => {
+            let service = record.operation.map(|(service, _)| service).or(record.service);
+            if let Some(service) = service {
+                let cors = around.live.snapshot.services[service].cors.as_ref();
+                allow_origin(around, cors, &mut local);
+            }
+            send(around, &local, incoming, timer, record).await
+        }
         None => Err(stop),
     };
     if sent.is_err() {
         incoming.cut();
+    }
+}
+
+/// A page that may call the service may also read why it was refused.
+fn allow_origin(around: &Surroundings<'_>, cors: Option<&Cors>, local: &mut Local) {
+    if let Some(cors) = cors {
+        let origin = around.request.known(Known::Origin);
+        cors.answer(origin).each(|name, value| local.field(name, value));
     }
 }
 
