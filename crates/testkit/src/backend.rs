@@ -76,6 +76,21 @@ impl Backend {
     /// Runs `script` for each connection, in a thread of its own.
     pub fn scripted(script: impl Fn(&mut Conversation) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::on(listener, script)
+    }
+
+    /// The same, with room for only a little that was not read yet.
+    pub fn with_small_window(script: impl Fn(&mut Conversation) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        // Connections have what their listener has.
+        socket2::SockRef::from(&listener).set_recv_buffer_size(4 << 10).expect("an option");
+        Self::on(listener, script)
+    }
+
+    fn on(
+        listener: TcpListener,
+        script: impl Fn(&mut Conversation) + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().expect("it is bound");
         let stage = Arc::<Stage>::default();
         let (script, shared) = (Arc::new(script), Arc::clone(&stage));

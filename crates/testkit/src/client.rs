@@ -129,6 +129,11 @@ impl Client {
         Some(self.answer())
     }
 
+    /// Reads the next answer, if one begins before the connection ends.
+    pub fn answer_or_end(&mut self) -> Option<Answer> {
+        (!self.buffer.is_empty() || self.fill()).then(|| self.answer())
+    }
+
     /// Reads the next answer to a `HEAD`.
     pub fn answer_to_head(&mut self) -> Answer {
         self.read(RequestKind::Head)

@@ -2,13 +2,19 @@
 
 mod bounds;
 mod failures;
+mod framing;
+mod headers;
+mod hostile;
 mod http1;
 mod http2;
 mod hygiene;
+mod paths;
 mod policies;
 mod reload;
 mod retries;
+mod slow;
 mod tls;
+mod upgrade;
 
 use std::net::SocketAddr;
 

@@ -1,0 +1,206 @@
+//! Header fields that would pass for ours, for the backend's secrets, or for two things at once (classes C7,
+//! C8, C9).
+
+use portway_testkit::{Backend, Client, Gateway, Received};
+
+use crate::open;
+
+/// A gateway that sets everything it can set: who is calling, and a secret of the backend.
+fn setting_all(backend: &Backend) -> Gateway {
+    let credentials = ", credentials: [ { header: { name: X-Module-Key, value: { env: KEY } } }, { bearer: { env: TOKEN } } ]";
+    let document = open(backend.address(), credentials).replace("auth: public", "auth: [ key ]");
+    Gateway::start(
+        &(document
+            + "apps:\n  phone: { keys: [ { env: A } ], plan: gold }\nplans:\n  gold: { limits: [ 1000/s ] }\n"),
+    )
+}
+
+fn check(got: &Received, why: &str) {
+    assert!(!got.head.to_ascii_lowercase().contains("forged"), "{why}: {}", got.head);
+    assert!(!got.trailers.concat().contains("forged"), "{why}: {:?}", got.trailers);
+    for (name, value) in [
+        ("x-portway-app", "phone"),
+        ("x-portway-plan", "gold"),
+        ("x-module-key", "secret-of-KEY"),
+        ("authorization", "Bearer secret-of-TOKEN"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-forwarded-proto", "http"),
+        ("x-forwarded-host", "a"),
+        ("via", "1.1 portway"),
+    ] {
+        assert_eq!(got.values(name), [value], "{why}: {name}\n{}", got.head);
+    }
+    assert_eq!(
+        (got.values("traceparent").len(), got.values("x-request-id").len()),
+        (1, 1),
+        "{why}"
+    );
+    assert_eq!(got.values("host").len(), 1, "{why}");
+}
+
+/// Names that the gateway sets, or that only it may have an opinion on.
+const SET: &[&str] = &[
+    "X-Portway-App",
+    "X-Portway-Plan",
+    "X-Module-Key",
+    "Authorization",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Server",
+    "X-Real-Ip",
+    "Forwarded",
+    "X-Request-Id",
+    "Traceparent",
+];
+
+#[test]
+fn c7_what_the_gateway_sets_arrives_whatever_connection_names() {
+    let backend = Backend::polite();
+    let gateway = setting_all(&backend);
+    for name in SET.iter().chain(&["Host", "Via", "X-Api-Key", "Content-Length"]) {
+        for spelling in [(*name).to_owned(), name.to_lowercase(), name.to_uppercase()] {
+            for connection in [
+                format!("Connection: {spelling}\r\n"),
+                format!("Connection: close, {spelling}\r\nConnection: ,, {spelling} ,\r\n"),
+                format!("Connection: keep-alive\r\nconnection: x,{spelling},y\r\n"),
+                format!("Proxy-Connection: {spelling}\r\nConnection: {spelling}\r\n"),
+            ] {
+                let request = format!(
+                    "POST /a HTTP/1.1\r\nHost: a\r\nX-Api-Key: secret-of-A\r\n{connection}Content-Length: 1\r\n\r\nx"
+                );
+                let answer = Client::ask(gateway.address(), request);
+                assert_eq!(answer.text(), "ok:x", "{connection}");
+                check(&backend.last(), &connection);
+                assert_eq!(backend.last().values("connection"), Vec::<&str>::new(), "{connection}");
+            }
+        }
+    }
+}
+
+#[test]
+fn c8_names_that_a_backend_might_fold_into_ours_do_not_pass() {
+    let backend = Backend::polite();
+    let gateway = setting_all(&backend);
+    let mut client = Client::connect(gateway.address());
+    for name in SET {
+        let mut spellings = vec![(*name).to_owned(), name.to_lowercase(), name.to_uppercase()];
+        for mark in ["_", "."] {
+            spellings.push(name.replace('-', mark));
+            spellings.push(name.replacen('-', mark, 1));
+            spellings.push(name.to_uppercase().replace('-', mark));
+        }
+        for spelling in spellings {
+            let lines = format!("{spelling}: forged\r\n{spelling}: forged, forged\r\n");
+            client.send(format!(
+                "GET /a HTTP/1.1\r\n{lines}Host: a\r\nX-Api-Key: secret-of-A\r\n{lines}\r\n"
+            ));
+            let status = client.answer().status;
+            if spelling.eq_ignore_ascii_case("authorization") {
+                assert_eq!(status, 401, "one credential too many");
+            } else {
+                assert_eq!(status, 200, "{spelling}");
+                check(&backend.last(), &spelling);
+            }
+            // Behind a body it is no better.
+            client.send(format!("POST /a HTTP/1.1\r\nHost: a\r\nX-Api-Key: secret-of-A\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n{spelling}: forged\r\n\r\n"));
+            assert_eq!(client.answer().status, 200, "{spelling}");
+            check(&backend.last(), &format!("{spelling} as a trailer"));
+        }
+        for odd in [
+            format!("{name} : forged"),
+            format!(" {name}: forged"),
+            format!("X: y\r\n\t{name}: forged"),
+            format!("{name}\0: forged"),
+            format!("{name}\u{b}: forged"),
+        ] {
+            let answer = Client::ask(
+                gateway.address(),
+                format!("GET /a HTTP/1.1\r\nHost: a\r\nX-Api-Key: secret-of-A\r\n{odd}\r\n\r\n"),
+            );
+            assert_eq!(answer.status, 400, "{odd:?}");
+        }
+    }
+}
+
+#[test]
+fn c9_two_values_where_one_would_do_are_refused() {
+    let backend = Backend::polite();
+    let document = open(backend.address(), "").replace(
+        "auth: public",
+        "auth: [ { key: { header: X-Api-Key, query: key, bearer: true } } ]",
+    );
+    let gateway = Gateway::start(&(document + "apps:\n  phone: { keys: [ { env: A } ] }\n"));
+    let good = "secret-of-A";
+    for (target, lines) in [
+        ("/a", format!("X-Api-Key: {good}\r\nX-Api-Key: bad\r\n")),
+        ("/a", format!("X-Api-Key: bad\r\nX-Api-Key: {good}\r\n")),
+        ("/a", format!("X-Api-Key: {good}, bad\r\n")),
+        ("/a", format!("X-Api-Key: bad,{good}\r\n")),
+        ("/a", format!("X-Api-Key: {good}\r\nx-api-key: bad\r\n")),
+        ("/a", format!("X-Api-Key: {good}\r\nX-Api-Key:\r\n")),
+        ("/a", format!("Authorization: Bearer {good}\r\nAuthorization: Bearer bad\r\n")),
+        ("/a", format!("Authorization: Bearer bad\r\nAuthorization: Bearer {good}\r\n")),
+        ("/a", format!("Authorization: Bearer {good}, Bearer bad\r\n")),
+        ("/a", format!("Authorization: Bearer {good}\r\nX-Api-Key: bad\r\n")),
+        ("/a?key=secret-of-A&key=bad", String::new()),
+        ("/a?key=bad&key=secret-of-A", String::new()),
+        ("/a?key=bad&k%65y=secret-of-A", String::new()),
+        ("/a?key=secret-of-A", "X-Api-Key: bad\r\n".to_owned()),
+        ("/a?key=bad", format!("X-Api-Key: {good}\r\n")),
+        ("/a?key=secret-of-A;key=bad", String::new()),
+    ] {
+        let answer = Client::ask(
+            gateway.address(),
+            format!("GET {target} HTTP/1.1\r\nHost: a\r\n{lines}\r\n"),
+        );
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (401, "credentials-invalid"),
+            "{target} {lines}"
+        );
+    }
+    assert!(backend.received().is_empty());
+}
+
+#[test]
+fn pages_of_other_origins_can_read_every_answer_and_are_told_once() {
+    let backend = Backend::saying(
+        "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: false\r\nVary: Accept\r\nContent-Length: 2\r\n\r\nok",
+    );
+    let document = open(backend.address(), "").replace("auth: public", "auth: [ key ]")
+        + "    cors: { origins: [ 'https://shop.test' ] }\n    limits: [ 2/h ]\napps:\n  phone: { keys: [ { env: A } ] }\n";
+    let gateway = Gateway::start(&document);
+    let ask = |origin: &str, key: &str| {
+        Client::ask(
+            gateway.address(),
+            format!("GET /a HTTP/1.1\r\nHost: a\r\nOrigin: {origin}\r\nX-Api-Key: {key}\r\n\r\n"),
+        )
+    };
+    let count = |answer: &portway_testkit::Answer, name: &str| {
+        answer.head.to_ascii_lowercase().matches(&format!("{name}:")).count()
+    };
+    for (key, status) in
+        [("secret-of-A", 200), ("wrong", 401), ("secret-of-A", 200), ("secret-of-A", 429)]
+    {
+        let answer = ask("https://shop.test", key);
+        assert_eq!(answer.status, status);
+        assert_eq!(
+            answer.value("access-control-allow-origin"),
+            Some("https://shop.test"),
+            "{status}: {}",
+            answer.head
+        );
+        assert_eq!(count(&answer, "access-control-allow-origin"), 1, "{}", answer.head);
+        assert!(answer.head.to_ascii_lowercase().contains("vary: origin"), "{}", answer.head);
+    }
+    let answer = ask("https://evil.test", "wrong");
+    assert_eq!(
+        (answer.status, answer.value("access-control-allow-origin")),
+        (401, None),
+        "{}",
+        answer.head
+    );
+}
