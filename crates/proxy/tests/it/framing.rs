@@ -132,9 +132,7 @@ fn c2_every_framing_meets_the_same_rules() {
 fn c2_chunks_that_others_read_differently_never_get_through() {
     let backend = Backend::scripted(|conversation| {
         // What is forwarded of such a body may be its good beginning, never more and never its end.
-        while conversation.read().is_some() {
-            panic!("a broken body was passed on as a whole one");
-        }
+        assert!(conversation.read().is_none(), "a broken body was passed on as a whole one");
     });
     let gateway = Gateway::start(&open(backend.address(), ""));
     for body in [
