@@ -163,6 +163,8 @@ fn c9_two_values_where_one_would_do_are_refused() {
         );
     }
     assert!(backend.received().is_empty());
+    let log = gateway.log(16);
+    assert!(!log.contains("secret-of") && !log.contains("bad\""), "{log}");
 }
 
 #[test]

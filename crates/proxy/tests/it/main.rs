@@ -1,6 +1,7 @@
 //! The whole gateway over real sockets.
 
 mod bounds;
+mod descriptors;
 mod failures;
 mod framing;
 mod headers;
@@ -8,11 +9,13 @@ mod hostile;
 mod http1;
 mod http2;
 mod hygiene;
+mod limits;
 mod paths;
 mod policies;
 mod reload;
 mod retries;
 mod slow;
+mod storms;
 mod tls;
 mod upgrade;
 
