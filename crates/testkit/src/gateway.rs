@@ -200,11 +200,12 @@ fn tls_files(tls: &portway_model::TlsDocument) -> TlsFiles {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        let panicked = self.metric("portway_panics_total");
         self.running.cut();
         self.drain();
         if !std::thread::panicking() {
-            assert!(panicked == 0.0, "tasks of the gateway panicked");
+            assert!(self.metric("portway_panics_total") == 0.0, "tasks of the gateway panicked");
+            assert!(self.metric("portway_calls_in_flight") == 0.0, "a call was never recorded");
+            assert!(self.running.connections() == 0, "a connection was never given up");
         }
     }
 }

@@ -206,3 +206,101 @@ fn pages_of_other_origins_can_read_every_answer_and_are_told_once() {
         answer.head
     );
 }
+
+#[test]
+fn c7_what_is_of_the_backends_connection_stays_behind_in_answers() {
+    let backend = Backend::saying(
+        "HTTP/1.1 200 Fine\r\nConnection: keep-alive, X-Inner\r\nconnection: X-Other\r\nX-Inner: 1\r\nx-other: 1\r\nKeep-Alive: 5\r\n\
+         Proxy-Authenticate: Basic\r\nProxy-Connection: x\r\nTrailer: X-Sum\r\nTE: x\r\nUpgrade: h2c\r\nX-Request-Id: theirs\r\n\
+         Transfer-Encoding: chunked\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-Kept:  spaced \r\n\r\n\
+         2\r\nok\r\n0\r\nX-Sum: 1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nSet-Cookie: c=3\r\nConnection: close\r\n\r\n",
+    );
+    let gateway = Gateway::start(&open(backend.address(), ""));
+    let mut client = Client::connect(gateway.address());
+    for _ in 0..2 {
+        let answer = client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").answer();
+        let head = answer.head.to_ascii_lowercase();
+        for name in [
+            "connection",
+            "keep-alive",
+            "proxy-authenticate",
+            "proxy-connection",
+            "trailer",
+            "te",
+            "upgrade",
+            "x-inner",
+            "x-other",
+        ] {
+            assert!(!head.contains(&format!("\r\n{name}:")), "{name}: {head}");
+        }
+        assert!(!head.contains("theirs") && head.matches("x-request-id:").count() == 1, "{head}");
+        assert_eq!(
+            (head.matches("set-cookie:").count(), answer.value("x-kept")),
+            (2, Some("spaced"))
+        );
+        assert_eq!((answer.text().as_str(), answer.whole), ("ok", true));
+        assert!(answer.trailers.contains(&"X-Sum: 1".to_owned()), "{:?}", answer.trailers);
+        for forbidden in ["content-length", "transfer-encoding", "set-cookie", "connection"] {
+            assert!(
+                !answer.trailers.concat().to_ascii_lowercase().contains(forbidden),
+                "{:?}",
+                answer.trailers
+            );
+        }
+    }
+}
+
+#[test]
+fn hosts_lead_to_services_however_they_are_written() {
+    let backends: Vec<Backend> = ["shop", "wild", "any"]
+        .into_iter()
+        .map(|name| {
+            Backend::saying(format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}",
+                name.len()
+            ))
+        })
+        .collect();
+    let service = |name: &str, hosts: &str, backend: &Backend| {
+        format!(
+            "  {name}:\n    hosts: [ {hosts} ]\n    routes: [ 'GET /a' ]\n    auth: public\n    backend: http://{}\n",
+            backend.address()
+        )
+    };
+    let document = "services:\n".to_owned()
+        + &service("shop", "shop.test", &backends[0])
+        + &service("wild", "'*.shop.test'", &backends[1])
+        + &service("local", "'127.0.0.1'", &backends[2]);
+    let gateway = Gateway::start(&document);
+    for (host, status, said) in [
+        ("shop.test", 200, "shop"),
+        ("SHOP.Test", 200, "shop"),
+        ("shop.test:8080", 200, "shop"),
+        ("shop.test.", 200, "shop"),
+        ("eu.shop.test", 200, "wild"),
+        ("a.b.shop.test:1", 200, "wild"),
+        ("127.0.0.1", 200, "any"),
+        ("127.0.0.1:80", 200, "any"),
+        ("evilshop.test", 404, ""),
+        ("shop.test.evil", 404, ""),
+        ("shop", 404, ""),
+        ("[::1]", 404, ""),
+        ("", 400, ""),
+        (".shop.test", 400, ""),
+        ("shop..test", 400, ""),
+        ("shop.test:x", 400, ""),
+        ("shop.test:99999", 400, ""),
+        ("user@shop.test", 400, ""),
+        ("shop.test/a", 400, ""),
+        ("shop.test, evil.test", 400, ""),
+        ("shop.test evil.test", 400, ""),
+        ("shop%2etest", 400, ""),
+        ("[shop.test]", 400, ""),
+    ] {
+        let answer =
+            Client::ask(gateway.address(), format!("GET /a HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        let refused = status == 400 && answer.status == 404;
+        assert!(answer.status == status || refused, "{host}: {}", answer.status);
+        assert!(status != 200 || answer.text() == said, "{host}: {}", answer.text());
+    }
+}
