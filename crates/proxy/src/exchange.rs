@@ -19,7 +19,7 @@ use crate::forwarded;
 use crate::incoming::{Gone, Incoming, Length};
 use crate::live::Live;
 use crate::outgoing::Outgoing;
-use crate::record::Record;
+use crate::record::{Open, Record};
 use crate::relay;
 use crate::request::{Request, Version};
 use crate::respond::{self, Local};
@@ -102,13 +102,13 @@ pub(crate) async fn serve(
     let held = worker.live();
     let live: &Live = &held;
     let trusted = forwarded::is_trusted(peer.address.ip(), &live.snapshot.trusted_proxies);
-    let mut record = Record::begin(worker, peer, request, trusted);
+    let mut open = Open::begin(worker, peer, live, request, trusted);
     let around = Surroundings { worker, peer, live, request, trusted };
-    if let Err(stop) = answer(&around, incoming, timer, &mut record).await {
-        stopped(&around, incoming, timer, &mut record, stop).await;
+    if let Err(stop) = answer(&around, incoming, timer, &mut open.record).await {
+        stopped(&around, incoming, timer, &mut open.record, stop).await;
     }
-    record.finish(worker, peer, live, request);
-    record.last_us() / 1_000
+    open.close();
+    open.record.last_us() / 1_000
 }
 
 /// The call's story. An error before the answer began is answered by `stopped`.

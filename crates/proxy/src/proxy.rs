@@ -31,6 +31,8 @@ use crate::{listener, telemetry};
 
 /// How often a worker hands over its log lines and looks after its pool.
 const TICK: Duration = Duration::from_millis(100);
+/// Turns of a worker's runtime within which connections that are ended must be gone.
+const LAST_TURNS: usize = 10_000;
 /// How long the first look-ups of names may hold up the start.
 const FIRST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -337,8 +339,13 @@ async fn run(
             break;
         }
     }
-    // Aborted tasks write their last lines when they are dropped.
-    tokio::task::yield_now().await;
+    // Tasks that are ended write their last lines when they are dropped, one turn or a few from here.
+    for _ in 0..LAST_TURNS {
+        if worker.connection_count() == 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
     worker.pool.clear();
     worker.log.borrow_mut().flush();
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use portway_http1::Known;
-use portway_policy::{App, LimitState, Phase};
+use portway_policy::{App, LimitState, Phase, Reason};
 
 use crate::connection::Peer;
 use crate::exchange::Stop;
@@ -19,6 +19,56 @@ use crate::worker::Worker;
 
 /// The longest name of a limit that a log line shows.
 const LIMIT_NAME_BYTES: usize = 64;
+
+/// The record of a call under way. It is closed however the call ends, also when its task is dropped: because the
+/// gateway cuts what is left, or because of a panic.
+pub(crate) struct Open<'a> {
+    pub(crate) record: Record,
+    worker: &'a Worker,
+    peer: &'a Peer,
+    live: &'a Live,
+    request: &'a Request,
+    closed: bool,
+}
+
+impl<'a> Open<'a> {
+    pub(crate) fn begin(
+        worker: &'a Worker,
+        peer: &'a Peer,
+        live: &'a Live,
+        request: &'a Request,
+        trusted: bool,
+    ) -> Self {
+        let record = Record::begin(worker, peer, request, trusted);
+        Self { record, worker, peer, live, request, closed: false }
+    }
+
+    /// Writes the line and counts.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.record.finish(self.worker, self.peer, self.live, self.request);
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if self.closed {
+            return;
+        }
+        let (stop, status) = if std::thread::panicking() {
+            (Stop::Cut(Fault::Internal), Fault::Internal.status())
+        } else if self.worker.is_draining() {
+            (Stop::refused(Reason::Draining), Reason::Draining.status())
+        } else {
+            (Stop::Cut(Fault::CallerGone), Fault::CallerGone.status())
+        };
+        if self.record.status == 0 {
+            self.record.status = status;
+        }
+        self.record.stopped(&stop);
+        self.close();
+    }
+}
 
 /// One call's record.
 pub(crate) struct Record {
@@ -48,7 +98,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn begin(worker: &Worker, peer: &Peer, request: &Request, trusted: bool) -> Self {
+    fn begin(worker: &Worker, peer: &Peer, request: &Request, trusted: bool) -> Self {
         let now_us = worker.clock.now_us();
         let random = &worker.random;
         let given = if trusted { request.known(Known::XRequestId) } else { None };
@@ -130,7 +180,7 @@ impl Record {
     }
 
     /// Writes the line and counts. Called once, when the call is over.
-    pub(crate) fn finish(&mut self, worker: &Worker, peer: &Peer, live: &Live, request: &Request) {
+    fn finish(&mut self, worker: &Worker, peer: &Peer, live: &Live, request: &Request) {
         let now_us = worker.clock.now_us();
         self.mark_at(Phase::Reshape, now_us);
         let total_us = now_us - self.started_us;

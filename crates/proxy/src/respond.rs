@@ -15,7 +15,7 @@ use crate::exchange::Stop;
 use crate::failure::Fault;
 use crate::forward;
 use crate::incoming::{Gone, Incoming, Length};
-use crate::record::Record;
+use crate::record::{Open, Record};
 use crate::request::Request;
 use crate::timer::Timer;
 use crate::worker::{Worker, WorkerClock};
@@ -146,16 +146,17 @@ async fn unheard(
 ) {
     let live = worker.live();
     let request = Request::unheard(matches!(incoming, Incoming::Http2(_)));
-    let mut record = Record::begin(worker, peer, &request, false);
+    let mut open = Open::begin(worker, peer, &live, &request, false);
+    let record = &mut open.record;
     record.stopped(&stop);
     worker.count_bound(&stop, request.version);
-    if let Some(local) = Local::of(&stop, &record) {
+    if let Some(local) = Local::of(&stop, record) {
         let due = (&mut *timer, worker.clock, live.bounds.write_ms);
-        if send(&local, incoming, &mut record, false, due).await.is_err() {
+        if send(&local, incoming, record, false, due).await.is_err() {
             incoming.cut();
         }
     }
-    record.finish(worker, peer, &live, &request);
+    open.close();
 }
 
 /// Sends an answer made here.

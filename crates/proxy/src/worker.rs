@@ -176,6 +176,7 @@ impl Worker {
 
     /// Ends every connection where it stands.
     pub(crate) fn cut(&self) {
+        self.draining.set(true);
         let handles: Vec<AbortHandle> = self
             .connections
             .borrow()

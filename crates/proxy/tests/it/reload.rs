@@ -76,3 +76,21 @@ fn a_drain_lets_calls_end_and_closes_what_rests() {
     assert!(rest.ends_with(b"first."), "{}", String::from_utf8_lossy(&rest));
     gateway.drain();
 }
+
+#[test]
+fn calls_that_a_drain_cuts_are_recorded_all_the_same() {
+    let backend = Backend::scripted(|conversation| conversation.wait_for_end());
+    let document = open(backend.address(), "").replace("drain_timeout: 2s", "drain_timeout: 100ms");
+    let gateway = Gateway::start(&document);
+    let mut clients: Vec<Client> = (0..100).map(|_| Client::connect(gateway.address())).collect();
+    for client in &mut clients {
+        client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    while gateway.metric("portway_calls_in_flight") < 100.0 {
+        std::thread::yield_now();
+    }
+    gateway.drain();
+    assert_eq!(gateway.metric("portway_calls_in_flight"), 0.0);
+    let log = gateway.log(100);
+    assert_eq!(log.matches("\"outcome\":\"draining\"").count(), 100, "{log}");
+}
