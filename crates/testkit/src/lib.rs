@@ -7,9 +7,11 @@
 pub mod backend;
 pub mod certificate;
 pub mod client;
+pub mod frames;
 pub mod gateway;
 
 pub use backend::{Backend, BlackHole, Conversation, Received};
 pub use certificate::Certificates;
 pub use client::{Answer, Client, Ended};
+pub use frames::{Frame, Http2};
 pub use gateway::{Gateway, sha256_hex};

@@ -23,9 +23,6 @@ use crate::lines;
 /// The most payload of one frame that is handed to `h2` at once.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// A last piece up to this size is not held back here until the caller has room for it.
-const LAST_PIECE_BYTES: usize = 4 << 10;
-
 /// One stream of a caller.
 pub(crate) struct Http2Incoming {
     receive: RecvStream,
@@ -101,7 +98,7 @@ impl Http2Incoming {
     }
 
     fn broken(&self, error: &h2::Error) -> Broken {
-        if error.is_reset() && error.is_remote() {
+        if error.is_reset() && error.is_remote() && self.send.is_none() {
             self.tally.was_reset();
         }
         Broken::Closed
@@ -126,12 +123,14 @@ impl Http2Incoming {
     }
 
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
-        let reset = match &mut self.send {
-            Some(send) => send.poll_reset(cx),
-            None => self.respond.poll_reset(cx),
-        };
-        if let Ok(_reason) = ready!(reset) {
-            self.tally.was_reset();
+        match &mut self.send {
+            // Giving up an answer that has begun is everybody's right.
+            Some(send) => drop(ready!(send.poll_reset(cx))),
+            None => {
+                if let Ok(_reason) = ready!(self.respond.poll_reset(cx)) {
+                    self.tally.was_reset();
+                }
+            }
         }
         Poll::Ready(Gone)
     }
@@ -165,8 +164,16 @@ impl Http2Incoming {
             Length::Known(length) => Some(length),
             Length::None | Length::Unknown => None,
         };
-        self.send = Some(self.respond.send_response(response, ends).map_err(|_| Gone)?);
+        match self.respond.send_response(response, ends) {
+            Ok(send) => self.send = Some(send),
+            Err(_) => {
+                // Reset before anybody looked.
+                self.tally.was_reset();
+                return Err(Gone);
+            }
+        }
         self.answer_ended = ends;
+        self.tally.answers(0);
         Ok(())
     }
 
@@ -178,28 +185,25 @@ impl Http2Incoming {
         if self.answer_ended {
             return Poll::Ready(Ok(data.len()));
         }
+        ready!(self.tally.poll_room(cx));
         let send = self.send.as_mut().ok_or(Gone)?;
         let wanted = data.len().min(PIECE_BYTES);
-        let is_last = self.answer_left == Some(wanted as u64) && wanted <= LAST_PIECE_BYTES;
-        let count = if is_last {
-            // Nothing comes after it: `h2` may hold it until the caller's window has room.
-            wanted
-        } else {
-            send.reserve_capacity(wanted);
-            let mut room = send.capacity();
-            while room == 0 {
-                room = match ready!(send.poll_capacity(cx)) {
-                    Some(Ok(room)) => room,
-                    Some(Err(_)) | None => return Poll::Ready(Err(Gone)),
-                };
-            }
-            wanted.min(room)
-        };
+        // Never more than the caller has room for: what waited in `h2` would have no deadline.
+        send.reserve_capacity(wanted);
+        let mut room = send.capacity();
+        while room == 0 {
+            room = match ready!(send.poll_capacity(cx)) {
+                Some(Ok(room)) => room,
+                Some(Err(_)) | None => return Poll::Ready(Err(Gone)),
+            };
+        }
+        let count = wanted.min(room);
         let left = self.answer_left.map(|left| left.saturating_sub(count as u64));
         let ends = left == Some(0);
         send.send_data(Bytes::copy_from_slice(&data[..count]), ends).map_err(|_| Gone)?;
         self.answer_left = left;
         self.answer_ended = ends;
+        self.tally.answers(count);
         Poll::Ready(Ok(count))
     }
 

@@ -35,6 +35,8 @@ pub enum Bound {
     Http2Streams,
     /// HTTP/2 streams that a caller reset.
     Http2Resets,
+    /// HTTP/2 frames that belong to no call; the one bound without a setting.
+    Http2Frames,
     /// Bytes of all heads of one HTTP/2 connection.
     Http2ConnectionHeadBytes,
     /// Time for an HTTP/2 stream that does not move.
@@ -57,6 +59,7 @@ impl Bound {
         Self::ConnectionsPerAddress,
         Self::Http2Streams,
         Self::Http2Resets,
+        Self::Http2Frames,
         Self::Http2ConnectionHeadBytes,
         Self::Http2StallTimeout,
     ];
@@ -77,6 +80,7 @@ impl Bound {
             Self::ConnectionsPerAddress => "connections_per_address",
             Self::Http2Streams => "http2.streams",
             Self::Http2Resets => "http2.resets",
+            Self::Http2Frames => "http2.frames",
             Self::Http2ConnectionHeadBytes => "http2.connection_head_bytes",
             Self::Http2StallTimeout => "http2.stall_timeout",
         }
