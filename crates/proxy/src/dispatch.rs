@@ -18,6 +18,7 @@ use crate::exchange::{Decision, Stop, Surroundings};
 use crate::failure::{Failure, Fault, Retry};
 use crate::forward::{self, Forward};
 use crate::incoming::Incoming;
+use crate::lines;
 use crate::outgoing::Outgoing;
 use crate::record::Record;
 use crate::request::Version;
@@ -237,7 +238,11 @@ async fn attempt(
     };
     let asked = AskedFor {
         kind,
-        limits: HeadLimits { head_bytes: to.settings.head_bytes, fields: 256, target_bytes: 0 },
+        limits: HeadLimits {
+            head_bytes: to.settings.head_bytes,
+            fields: lines::ANSWER_FIELDS_MAX,
+            target_bytes: 0,
+        },
         begun_ms: record.last_us() / 1_000,
         call_ms: to.due_ms,
         first_byte_ms: to.settings.first_byte_ms,

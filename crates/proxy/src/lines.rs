@@ -10,6 +10,9 @@ use portway_http1::{self as http1, Field, Framing, Known, Reject, Span};
 use crate::buffer::Lent;
 use crate::request::{Request, Version};
 
+/// Fields of an answer, as many as over HTTP/1.1.
+pub(crate) const ANSWER_FIELDS_MAX: usize = 256;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Appends bytes and says where they lie.
@@ -157,6 +160,9 @@ fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a [u8], Rejec
 
 /// Fields of an answer that came over HTTP/2.
 pub(crate) fn answer(headers: &HeaderMap) -> Result<Lent, Reject> {
+    if headers.len() > ANSWER_FIELDS_MAX {
+        return Err(Reject::TooManyFields);
+    }
     let mut bytes = crate::buffer::lend_out();
     let mut fields = Vec::with_capacity(headers.len());
     let put = put_fields(headers, &mut bytes, &mut fields);

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes};
 use h2::client::{ResponseFuture, SendRequest};
@@ -20,9 +20,17 @@ use crate::failure::{Failure, Fault};
 use crate::lines;
 use crate::stream::Stream;
 
-/// Window of a stream, and of a connection, for answers.
+/// Calls that share a connection, whatever the backend allows.
+const STREAMS_MAX: u32 = 100;
+/// Window of a stream, and of a connection, for answers: callers that do not read cannot hold up others who share
+/// the connection.
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
-const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = STREAMS_MAX * STREAM_WINDOW_BYTES;
+/// The most bytes of requests that wait in a stream.
+const SEND_BUFFER_BYTES: usize = 128 << 10;
+/// A connection on which nothing came for the whole of a call that was given up after so long is not used again:
+/// whoever was at the other end may be gone without a word.
+const SILENCE_MS: u64 = 1_000;
 /// The most payload of one frame that is handed to `h2` at once.
 const PIECE_BYTES: usize = 64 << 10;
 
@@ -31,7 +39,10 @@ pub(crate) struct Http2Connection {
     send: SendRequest<Bytes>,
     https: bool,
     streams: Cell<u32>,
+    /// No further call goes over it; those under way may end.
     closed: Cell<bool>,
+    /// When something last came.
+    heard_ms: Cell<u64>,
     /// Since when it has had no streams.
     pub(crate) idle_since_ms: Cell<u64>,
 }
@@ -46,6 +57,7 @@ impl Http2Connection {
             .initial_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_header_list_size(head_bytes)
+            .max_send_buffer_size(SEND_BUFFER_BYTES)
             .handshake::<_, Bytes>(stream)
             .await
             .map_err(|_| Failure::unsent(Fault::ConnectFailed))?;
@@ -54,6 +66,7 @@ impl Http2Connection {
             https,
             streams: Cell::new(0),
             closed: Cell::new(false),
+            heard_ms: Cell::new(0),
             idle_since_ms: Cell::new(u64::MAX),
         });
         let driven = Rc::downgrade(&connection);
@@ -69,7 +82,17 @@ impl Http2Connection {
 
     /// Whether one more call may go over it.
     pub(crate) fn has_room(&self) -> bool {
-        !self.closed.get() && (self.streams.get() as usize) < self.send.current_max_send_streams()
+        let most = self.send.current_max_send_streams().min(STREAMS_MAX as usize);
+        (self.streams.get() as usize) < most && !self.is_leaving()
+    }
+
+    /// Whether the backend has closed it or said that it will.
+    fn is_leaving(&self) -> bool {
+        if !self.closed.get() {
+            let ready = self.send.clone().poll_ready(&mut Context::from_waker(Waker::noop()));
+            self.closed.set(matches!(ready, Poll::Ready(Err(_))));
+        }
+        self.closed.get()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -97,6 +120,7 @@ pub(crate) struct Http2Outgoing {
     piece: Bytes,
     answer_trailers: Option<HeaderMap>,
     ended: bool,
+    begun_ms: u64,
     clock: crate::worker::WorkerClock,
 }
 
@@ -117,6 +141,7 @@ impl Http2Outgoing {
             piece: Bytes::new(),
             answer_trailers: None,
             ended: false,
+            begun_ms: clock.now_ms(),
             clock,
         }
     }
@@ -134,8 +159,14 @@ impl Http2Outgoing {
         if self.send.is_some() {
             return Poll::Ready(Ok(()));
         }
-        ready!(self.request.poll_ready(cx)).map_err(drop)?;
-        let request = to_request(&self.head, self.connection.https).ok_or(())?;
+        let request = match ready!(self.request.poll_ready(cx)) {
+            Ok(()) => to_request(&self.head, self.connection.https).ok_or(())?,
+            Err(_) => {
+                // It is going away: `poll_head` says that nothing was sent.
+                self.connection.closed.set(true);
+                return Poll::Ready(Err(()));
+            }
+        };
         let (response, send) =
             self.request.send_request(request, self.ends_with_head).map_err(drop)?;
         self.response = Some(response);
@@ -197,13 +228,16 @@ impl Http2Outgoing {
             return Poll::Ready(Err(Failure::unsent(Fault::BackendClosed)));
         }
         let Some(response) = self.response.as_mut() else { return Poll::Pending };
+        let heard_ms = &self.connection.heard_ms;
         if let Poll::Ready(Some(interim)) = response.poll_informational(cx) {
             let interim = interim.map_err(|error| failure(&error))?;
+            heard_ms.set(self.clock.now_ms());
             let (parts, ()) = interim.into_parts();
             return Poll::Ready(self.show(parts.status.as_u16(), &parts.headers, Framing::None));
         }
         let answer =
             ready!(std::pin::Pin::new(response).poll(cx)).map_err(|error| failure(&error))?;
+        heard_ms.set(self.clock.now_ms());
         let (parts, receive) = answer.into_parts();
         let length = parts.headers.get(http::header::CONTENT_LENGTH);
         let framing = match length.and_then(|value| value.to_str().ok()?.parse().ok()) {
@@ -257,7 +291,10 @@ impl Http2Outgoing {
                 return Poll::Ready(Ok(Part::End));
             };
             match ready!(receive.poll_data(cx)) {
-                Some(Ok(piece)) => self.piece = piece,
+                Some(Ok(piece)) => {
+                    self.connection.heard_ms.set(self.clock.now_ms());
+                    self.piece = piece;
+                }
                 Some(Err(_)) => return Poll::Ready(Err(Broken::Closed)),
                 None => {
                     let trailers = ready!(receive.poll_trailers(cx));
@@ -293,6 +330,14 @@ impl Drop for Http2Outgoing {
         connection.streams.set(connection.streams.get() - 1);
         if connection.streams.get() == 0 {
             connection.idle_since_ms.set(self.clock.now_ms());
+        }
+        // Sent, and no answer came.
+        if self.send.is_some() && self.receive.is_none() {
+            let silent_since_ms = connection.heard_ms.get().max(self.begun_ms);
+            if silent_since_ms == self.begun_ms && self.clock.now_ms() >= self.begun_ms + SILENCE_MS
+            {
+                connection.closed.set(true);
+            }
         }
     }
 }
