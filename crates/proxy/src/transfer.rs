@@ -171,6 +171,10 @@ pub(crate) async fn await_head(
     .await
 }
 
+/// What a caller must take at the least within its time: less is dripping, which holds a call as well as taking
+/// nothing.
+const DRIP_BYTES: u64 = 256;
+
 /// Deadlines while bodies are under way, on the worker's clock.
 #[derive(Clone, Copy)]
 pub(crate) struct BodyDeadlines {
@@ -266,11 +270,23 @@ pub(crate) async fn carry(
                 Poll::Pending => {}
             }
         }
+        // One that waits for the next event of a stream may leave before it comes.
+        if !received
+            && upload.over
+            && download.waiting == Waiting::Backend
+            && incoming.poll_gone(cx).is_ready()
+        {
+            return Poll::Ready(Err(Fault::CallerGone));
+        }
         // A caller that took the rest of what was gathered has moved too: now the backend is waited for.
         // What still goes up counts only while the backend is waited for: it cannot buy time for a caller that
         // does not read.
-        let up = if download.waiting == Waiting::Backend { upload.bytes } else { 0 };
-        let moved = (up, download.bytes, received, download.waiting);
+        let (up, down) = match download.waiting {
+            Waiting::Backend => (upload.bytes, download.bytes),
+            // Nor does taking a byte now and then.
+            Waiting::Caller | Waiting::Nobody => (0, download.bytes / DRIP_BYTES),
+        };
+        let moved = (up, down, received, download.waiting);
         if seen != Some(moved) {
             seen = Some(moved);
             let pause = if download.waiting == Waiting::Backend {
