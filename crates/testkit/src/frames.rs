@@ -199,7 +199,7 @@ impl Http2 {
     }
 
     /// The next frame; `None` when the connection has ended, or nothing came within patience.
-    pub fn next(&mut self) -> Option<Frame> {
+    pub fn next_frame(&mut self) -> Option<Frame> {
         loop {
             if self.buffer.len() >= 9 {
                 let length =
@@ -222,7 +222,7 @@ impl Http2 {
     /// The next frame that ends a stream, or begins its answer; acknowledges settings on the way.
     pub fn outcome(&mut self, stream: u32) -> Option<Frame> {
         loop {
-            let frame = self.next()?;
+            let frame = self.next_frame()?;
             match frame.kind {
                 kind::SETTINGS if frame.flags & flag::ACK == 0 => {
                     self.frame(kind::SETTINGS, flag::ACK, 0, []);
@@ -237,7 +237,7 @@ impl Http2 {
     /// The code of the `GOAWAY` that ends the connection, which must end.
     pub fn goodbye(&mut self) -> Option<u32> {
         let mut code = None;
-        while let Some(frame) = self.next() {
+        while let Some(frame) = self.next_frame() {
             if frame.kind == kind::GOAWAY {
                 code = Some(frame.code());
             }

@@ -75,7 +75,7 @@ fn c20_the_heads_of_a_connection_are_weighed_together() {
         for _ in 0..60 {
             last = http2.ask(&large[..]);
         }
-        while let Some(frame) = http2.next() {
+        while let Some(frame) = http2.next_frame() {
             if frame.kind == kind::RST_STREAM && frame.code() == 7 {
                 refused += 1;
             }

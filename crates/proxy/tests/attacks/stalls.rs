@@ -23,7 +23,7 @@ fn c20_windows_that_stay_shut() {
         for http2 in &mut all {
             let mut reset = 0;
             while reset < 80 {
-                let frame = http2.next().expect("the connection is open");
+                let frame = http2.next_frame().expect("the connection is open");
                 reset += usize::from(frame.kind == kind::RST_STREAM);
             }
         }
@@ -42,7 +42,7 @@ fn f1_windows_that_open_byte_by_byte() {
     let begun = Instant::now();
     loop {
         http2.frame(kind::WINDOW_UPDATE, 0, stream, [0, 0, 0, 1]);
-        let frame = http2.next().expect("the connection is open");
+        let frame = http2.next_frame().expect("the connection is open");
         if frame.kind == kind::RST_STREAM {
             break;
         }
@@ -74,7 +74,7 @@ fn c20_a_socket_that_is_not_read() {
     assert!(target.reached("write_timeout") >= 4.0, "{}", target.reached("write_timeout"));
     let target = target.stood();
     for http2 in &mut all {
-        while http2.next().is_some() {}
+        while http2.next_frame().is_some() {}
     }
     assert!(target.is_left(Duration::from_secs(5)));
 }
