@@ -52,7 +52,29 @@ fn run(bytes: &[u8], from: usize, class: u8) -> usize {
 /// Where the token that begins at `from` ends.
 #[inline]
 pub(crate) fn token_end(bytes: &[u8], from: usize) -> usize {
-    run(bytes, from, TOKEN)
+    run(bytes, name_end(bytes, from), TOKEN)
+}
+
+/// How far the bytes go that names are usually made of (letters, digits, `-`), as far as eight can be
+/// looked at at a time. What is left, and the bytes that are rare, are for the table.
+#[inline]
+fn name_end(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(eight) = bytes[at..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*eight);
+        // Without the high bits nothing carries from one byte into the next.
+        let low = word & !HIGH;
+        let small = low | ONES * 0x20;
+        let letter = (small + ONES * (0x80 - 0x61)) & !(small + ONES * (0x7f - 0x7a));
+        let digit = (low + ONES * (0x80 - 0x30)) & !(low + ONES * (0x7f - 0x39));
+        let dash = !((low ^ (ONES * 0x2d)) + ONES * 0x7f);
+        let others = (!(letter | digit | dash) | word) & HIGH;
+        if others != 0 {
+            return at + (others.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at
 }
 
 /// Where the target that begins at `from` ends.

@@ -1,10 +1,10 @@
 //! The fast scans agree with the plain definitions on every byte at every alignment.
 
-use super::{control_at, is_field_value, is_target, is_token, trimmed};
+use super::{control_at, is_field_value, is_target, is_token, token_end, trimmed};
 
 #[test]
 fn control_scan_agrees_with_its_definition() {
-    for length in 1..40 {
+    for length in 1..56 {
         for place in 0..length {
             for byte in 0..=255u8 {
                 let mut text = vec![b'a'; length];
@@ -28,6 +28,29 @@ fn tokens_are_rfc_9110_tokens() {
     }
     assert!(!is_token(b""));
     assert!(!is_token(b"a b"));
+}
+
+#[test]
+fn token_scan_agrees_with_its_definition() {
+    for fill in *b"aZ0-~" {
+        for length in 1..28 {
+            for place in 0..length {
+                for byte in 0..=255u8 {
+                    let mut text = vec![fill; length];
+                    text[place] = byte;
+                    let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+                    let expected = if token { length } else { place };
+                    let fill = char::from(fill);
+                    assert_eq!(
+                        token_end(&text, 0),
+                        expected,
+                        "{byte:#x} at {place}/{length} of {fill}"
+                    );
+                    assert_eq!(token_end(&text, place), expected);
+                }
+            }
+        }
+    }
 }
 
 #[test]
