@@ -16,7 +16,6 @@ use portway_policy::MemoryCounters;
 use portway_snapshot::{Compiled, Snapshot};
 use tokio::runtime::{Handle, LocalOptions, LocalRuntime};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::connection::Reception;
 use crate::live::Live;
@@ -129,7 +128,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         .collect::<Result<_, _>>()?;
     let logs_calls = settings.log.is_some();
     let sink = LogSink::start(settings.log.unwrap_or(LogTarget::Stdout)).map_err(BindFault::Log)?;
-    let clock = crate::worker::WorkerClock::new(Instant::now());
+    let clock = crate::worker::WorkerClock::start();
     let resolver = SystemResolver::from_system().map_err(BindFault::System)?;
     let control = settings.control.clone();
     let upstreams =

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use portway_http1::Known;
 use portway_policy::{App, LimitState, Phase, Reason};
 
-use crate::connection::Peer;
 use crate::exchange::Stop;
 use crate::failure::{Fault, Source};
 use crate::live::Live;
+use crate::peer::Peer;
 use crate::request::{Request, Version};
 use crate::telemetry::{
     Answerer, CallRecord, Event, Gauge, LimitShown, OutcomeId, PHASES, Protocol, RequestId,
@@ -73,7 +73,10 @@ impl Drop for Open<'_> {
 /// One call's record.
 pub(crate) struct Record {
     pub(crate) started_us: u64,
-    last_us: u64,
+    /// When the clock was last read.
+    now_us: u64,
+    /// When the last phase ended.
+    marked_us: u64,
     phases_us: [u32; PHASES],
     /// Service and operation, by index.
     pub(crate) operation: Option<(usize, usize)>,
@@ -105,7 +108,8 @@ impl Record {
         worker.metrics.gauge(Gauge::CallsInFlight, 1);
         Self {
             started_us: now_us,
-            last_us: now_us,
+            now_us,
+            marked_us: now_us,
             phases_us: [0; PHASES],
             operation: None,
             service: None,
@@ -127,22 +131,32 @@ impl Record {
         }
     }
 
-    /// A phase has ended.
+    /// A phase has ended in which nothing was waited for: only a log line shows when, so that without one the
+    /// clock is not read.
     pub(crate) fn mark(&mut self, phase: Phase, worker: &Worker) {
-        self.mark_at(phase, worker.clock.now_us());
+        if worker.shared.logs_calls {
+            self.mark_now(phase, worker);
+        }
     }
 
-    pub(crate) fn mark_at(&mut self, phase: Phase, now_us: u64) {
+    /// A phase has ended.
+    pub(crate) fn mark_now(&mut self, phase: Phase, worker: &Worker) {
+        self.look(worker);
         // `accept` has no time of its own here, and `record` is this.
         if let Some(place) = self.phases_us.get_mut((phase as usize).wrapping_sub(1)) {
-            *place = u32::try_from(now_us - self.last_us).unwrap_or(u32::MAX);
+            *place = u32::try_from(self.now_us - self.marked_us).unwrap_or(u32::MAX);
         }
-        self.last_us = now_us;
+        self.marked_us = self.now_us;
     }
 
-    /// When the last phase ended.
-    pub(crate) fn last_us(&self) -> u64 {
-        self.last_us
+    /// Reads the clock: something was waited for.
+    pub(crate) fn look(&mut self, worker: &Worker) {
+        self.now_us = worker.clock.now_us();
+    }
+
+    /// When the clock was last read, which is after everything that was waited for.
+    pub(crate) fn now_us(&self) -> u64 {
+        self.now_us
     }
 
     /// Why the call did not go as it should.
@@ -181,9 +195,8 @@ impl Record {
 
     /// Writes the line and counts. Called once, when the call is over.
     fn finish(&mut self, worker: &Worker, peer: &Peer, live: &Live, request: &Request) {
-        let now_us = worker.clock.now_us();
-        self.mark_at(Phase::Reshape, now_us);
-        let total_us = now_us - self.started_us;
+        self.mark_now(Phase::Reshape, worker);
+        let total_us = self.now_us - self.started_us;
         let series = match (self.operation, self.service) {
             (Some((service, operation)), _) => live.services[service].series[operation],
             (None, Some(service)) => live.services[service].unmatched,

@@ -247,13 +247,17 @@ impl Drop for Place {
 /// Time of a worker: milliseconds and microseconds since the gateway started, alike on all workers.
 #[derive(Clone, Copy)]
 pub(crate) struct WorkerClock {
+    /// The moment it counts from, for the runtime's timers; not earlier than `base_us`, so that a timer never
+    /// fires before the clock shows its time.
     base: Instant,
+    base_us: u64,
 }
 
 impl WorkerClock {
-    /// A clock that counts from `base`.
-    pub(crate) fn new(base: Instant) -> Self {
-        Self { base }
+    /// A clock that counts from now.
+    pub(crate) fn start() -> Self {
+        let base_us = monotonic_us();
+        Self { base: Instant::now(), base_us }
     }
 
     pub(crate) fn base(self) -> Instant {
@@ -266,9 +270,14 @@ impl WorkerClock {
 
     /// Read several times in every call, so it does no more than it must.
     pub(crate) fn now_us(self) -> u64 {
-        let since = self.base.elapsed();
-        since.as_secs() * 1_000_000 + u64::from(since.subsec_micros())
+        monotonic_us() - self.base_us
     }
+}
+
+/// The clock behind `Instant`, without the arithmetic that makes one.
+fn monotonic_us() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec.cast_unsigned() * 1_000_000 + now.tv_nsec.cast_unsigned() / 1_000
 }
 
 impl Clock for WorkerClock {

@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Duration, Instant, sleep, timeout};
+use tokio::time::{Duration, sleep, timeout};
 
 use super::*;
 use crate::incoming::{Arrived, Http1Incoming};
@@ -77,7 +77,7 @@ async fn a_backend_may_pause_as_long_as_it_may_after_a_caller_that_was_slow() {
     let head = poll_fn(|cx| outgoing.poll_head(cx, RequestKind::Other, &limits)).await;
     outgoing.consume_head(&head.expect("a head"));
 
-    let clock = WorkerClock::new(Instant::now());
+    let clock = WorkerClock::start();
     let deadlines = BodyDeadlines { call_ms: 60_000, idle_ms: 60_000, write_ms: 300 };
     let mut timer = Timer::new(clock.base());
     let (mut upload, mut download) = (Upload::new(), Download::new());
