@@ -166,6 +166,8 @@ fn server_config(min_version: MinVersion, table: Arc<Shown>) -> Result<ServerCon
         .with_no_client_auth()
         .with_cert_resolver(table);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // Clients put the suites they like best first, not those that cost a server least.
+    config.ignore_client_order = true;
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(wrong)?;
     config.session_storage = rustls::server::ServerSessionMemoryCache::new(SESSIONS_MAX);
     Ok(config)
