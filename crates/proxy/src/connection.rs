@@ -1,25 +1,23 @@
 //! One connection of a caller, from the moment it was accepted: PROXY header, TLS, and then calls
 //! over whichever protocol it speaks. Runs in a task of its own, with deadlines at every step.
 
-use std::cell::{Ref, RefCell};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use portway_policy::Scheme;
-use portway_snapshot::canonical_host;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::buffer::Size;
 use crate::exchange;
-use crate::forwarded::{self, Forwarding, Hop};
+use crate::forwarded;
 use crate::http2;
 use crate::incoming::{Arrived, Http1Incoming, Incoming};
+use crate::peer::Peer;
 use crate::proxy_protocol::{self, Parsed};
-use crate::request::{Request, Version};
+use crate::request::Request;
 use crate::respond;
 use crate::rewind::Rewind;
 use crate::stream::Stream;
@@ -34,65 +32,6 @@ const LINGER_MS: u64 = 2_000;
 const LINGER_BYTES: usize = 1 << 20;
 /// How long a connection that was only just accepted may take to say something while the gateway drains.
 const FIRST_CALL_MS: u64 = 1_000;
-
-/// Who is at the other end.
-pub(crate) struct Peer {
-    /// Where the caller, or the proxy in front of us, is.
-    pub(crate) address: SocketAddr,
-    pub(crate) tls: bool,
-    hop: Hop,
-    /// Name that was asked for by SNI, and the certificates it was chosen from.
-    name: Option<(Option<Box<str>>, Arc<ServerTls>)>,
-    /// The host that was last asked for.
-    last: RefCell<LastHost>,
-}
-
-/// Calls of one connection nearly always ask for the same host: it is looked at once.
-#[derive(Default)]
-pub(crate) struct LastHost {
-    /// As it was sent.
-    given: Box<[u8]>,
-    /// In canonical form.
-    pub(crate) host: Box<str>,
-    /// Whether the connection was made for it.
-    pub(crate) agrees: bool,
-}
-
-impl Peer {
-    fn new(address: SocketAddr, name: Option<(Option<Box<str>>, Arc<ServerTls>)>) -> Self {
-        let tls = name.is_some();
-        Self { address, tls, hop: Hop::new(address.ip()), name, last: RefCell::default() }
-    }
-
-    /// The host that a request asks for, in canonical form, and whether requests for it may come over
-    /// this connection; `None` if it is not a host.
-    pub(crate) fn host(&self, given: &[u8]) -> Option<Ref<'_, LastHost>> {
-        if given.is_empty() {
-            // HTTP/1.0 may name none: services that answer for every host do so for this too.
-            let agrees = self.name.is_none();
-            *self.last.borrow_mut() = LastHost { agrees, ..LastHost::default() };
-        } else if *self.last.borrow().given != *given {
-            let mut text = String::new();
-            let host = canonical_host(given, &mut text).ok()?;
-            let agrees =
-                self.name.as_ref().is_none_or(|(sni, tls)| tls.sni_agrees(sni.as_deref(), host));
-            *self.last.borrow_mut() = LastHost { given: given.into(), host: host.into(), agrees };
-        }
-        Some(self.last.borrow())
-    }
-
-    /// What a backend is told of the way that the call took.
-    pub(crate) fn forwarding<'a>(&'a self, request: &'a Request, trusted: bool) -> Forwarding<'a> {
-        Forwarding {
-            peer: &self.hop,
-            trusted,
-            scheme: if self.tls { Scheme::Https } else { Scheme::Http },
-            host: request.text(request.authority),
-            http2: request.version == Version::Http2,
-            headers: request,
-        }
-    }
-}
 
 /// A connection on a worker.
 pub(crate) struct Visit {

@@ -5,6 +5,7 @@
 //! and the operation to say, never for this loop.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -105,12 +106,19 @@ pub(crate) async fn dispatch(
         settings: &service.settings[usize::from(operation.backend)],
         due_ms: record.started_us / 1_000 + operation.timeout_ms,
     };
-    leg.slot = Some(enter(&to, incoming, timer).await?);
+    leg.slot = match to.state.try_enter() {
+        Some(slot) => Some(slot),
+        None => {
+            let slot = Box::pin(queue(&to, incoming, timer)).await?;
+            record.look(around.worker);
+            Some(slot)
+        }
+    };
     to.state.deposit(record.started_us / 1_000);
     let mut tried = [EndpointId(0); ATTEMPTS_MAX];
     loop {
         let attempts = usize::from(record.tries);
-        let now_ms = record.last_us() / 1_000;
+        let now_ms = record.now_us() / 1_000;
         let endpoint =
             to.state.pick(decision.hash, &tried[..attempts], now_ms).map_err(Stop::Failed)?;
         tried[attempts] = endpoint.id;
@@ -118,7 +126,7 @@ pub(crate) async fn dispatch(
         record.target = Some(endpoint.address);
         leg.in_flight = Some(endpoint.begin());
         leg.upload = Upload::new();
-        let attempted = attempt(&to, &endpoint, incoming, leg, timer, record).await;
+        let attempted = attempt(&to, incoming, leg, timer, record).await;
         if let Some(ended) = judge(&to, attempted, leg, record) {
             return ended;
         }
@@ -132,8 +140,8 @@ fn judge(
     leg: &mut Leg,
     record: &mut Record,
 ) -> Option<Result<ResponseHead, Stop>> {
-    record.mark(Phase::Dispatch, to.around.worker);
-    let now_ms = record.last_us() / 1_000;
+    record.mark_now(Phase::Dispatch, to.around.worker);
+    let now_ms = record.now_us() / 1_000;
     let (outcome, is_failed) = match &attempted {
         Ok(head) if to.settings.on_status.contains(&head.status) => (Outcome::AnsweredBad, true),
         Ok(_) => (Outcome::Answered, false),
@@ -154,17 +162,14 @@ fn judge(
     Some(attempted)
 }
 
-/// A place among the calls of the backend. Waits in its queue if there is none.
-async fn enter(
+/// Waits for a place among the calls of the backend.
+async fn queue(
     to: &Destination<'_>,
     incoming: &mut Incoming,
     timer: &mut Timer,
 ) -> Result<Slot, Stop> {
-    if let Some(slot) = to.state.try_enter() {
-        return Ok(slot);
-    }
     let is_bodiless = !to.around.request.has_body();
-    let mut entering = Box::pin(to.state.enter());
+    let mut entering = pin!(to.state.enter());
     timer.set(to.due_ms);
     poll_fn(|cx| {
         if let Poll::Ready(entered) = entering.as_mut().poll(cx) {
@@ -213,19 +218,20 @@ fn verdict(stop: &Stop, reused: bool) -> Outcome {
 /// One attempt: a connection, the request over it, and the final head.
 async fn attempt(
     to: &Destination<'_>,
-    endpoint: &Arc<Endpoint>,
     incoming: &mut Incoming,
     leg: &mut Leg,
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<ResponseHead, Stop> {
     let around = to.around;
-    leg.outgoing = connect::pooled(around.worker, endpoint, record.last_us() / 1_000);
+    let endpoint = leg.in_flight.as_ref().expect("begun by the caller").endpoint();
+    leg.outgoing = connect::pooled(around.worker, endpoint, record.now_us() / 1_000);
     record.reused = leg.outgoing.is_some();
     if !record.reused {
         // Rare, and large: not part of every connection's size.
         let opening = connect::open(around.worker, endpoint, to.settings, (timer, to.due_ms));
         leg.outgoing = Some(Box::pin(opening).await.map_err(Stop::Failed)?);
+        record.look(around.worker);
     }
     let outgoing = leg.outgoing.as_mut().expect("connected above");
     let upgrade = around.request.upgrade && outgoing.can_upgrade() && !asks_for_h2c(around);
@@ -243,7 +249,7 @@ async fn attempt(
             fields: lines::ANSWER_FIELDS_MAX,
             target_bytes: 0,
         },
-        begun_ms: record.last_us() / 1_000,
+        begun_ms: record.now_us() / 1_000,
         call_ms: to.due_ms,
         first_byte_ms: to.settings.first_byte_ms,
         body_ms: match around.request.version {
@@ -310,7 +316,6 @@ fn write_head(
         HostHeader::Caller => request.text(request.authority),
         HostHeader::Name(name) => name.as_bytes(),
     };
-    let forwarding = around.peer.forwarding(request, around.trusted);
     let forward = Forward {
         request,
         base_path: &endpoint.base_path,
@@ -321,7 +326,8 @@ fn write_head(
         host,
         shape: &operation.shape,
         permit: &decision.permit,
-        forwarding: &forwarding,
+        peer: around.peer,
+        trusted: around.trusted,
         trace: &record.trace,
         request_id: &record.request_id,
         upgrade,

@@ -11,7 +11,6 @@ use portway_http1::{Framing, Known, Reject, ResponseHead};
 use portway_policy::{Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme};
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
-use crate::connection::Peer;
 use crate::dispatch::{self, Leg};
 use crate::failure::{Failure, Fault};
 use crate::forward::{self, Replaced};
@@ -19,6 +18,7 @@ use crate::forwarded;
 use crate::incoming::{Gone, Incoming, Length};
 use crate::live::Live;
 use crate::outgoing::Outgoing;
+use crate::peer::Peer;
 use crate::record::{Open, Record};
 use crate::relay;
 use crate::request::{Request, Version};
@@ -108,7 +108,7 @@ pub(crate) async fn serve(
         stopped(&around, incoming, timer, &mut open.record, stop).await;
     }
     open.close();
-    open.record.last_us() / 1_000
+    open.record.now_us() / 1_000
 }
 
 /// The call's story. An error before the answer began is answered by `stopped`.
@@ -145,7 +145,7 @@ async fn answer(
     }
     reshape(around, &decision, incoming, leg.parts().0, &head, record)?;
     carry(around, incoming, &mut leg, settings, timer, record).await?;
-    leg.release(around.worker, record.last_us() / 1_000 + settings.keep_alive_ms);
+    leg.release(around.worker, record.now_us() / 1_000 + settings.keep_alive_ms);
     incoming.leave_body();
     Ok(())
 }
@@ -156,13 +156,11 @@ fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Sto
     if request.method == portway_http1::Method::Connect {
         return Err(Stop::refused(Reason::ConnectRefused));
     }
-    let asked = peer
-        .host(request.text(request.authority))
-        .ok_or_else(|| Stop::refused(Reason::BadRequest))?;
+    let asked = peer.host(request).ok_or_else(|| Stop::refused(Reason::BadRequest))?;
     if !asked.agrees {
         return Err(Stop::refused(Reason::Misdirected));
     }
-    let host = &*asked.host;
+    let host = asked.host();
     let mut rewritten = String::new();
     let path = canonical_path(request.text(request.path), &mut rewritten)
         .map_err(|_| Stop::refused(Reason::BadPath))?

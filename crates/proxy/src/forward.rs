@@ -8,7 +8,8 @@
 use portway_http1::{self as http1, Field, Framing, Known, list_items};
 use portway_policy::{Permit, Shape, is_ours, rate_headers};
 
-use crate::forwarded::{self, Forwarding};
+use crate::forwarded;
+use crate::peer::Peer;
 use crate::request::Request;
 use crate::telemetry::trace::is_tracestate;
 use crate::telemetry::{RequestId, TraceContext};
@@ -24,7 +25,9 @@ pub(crate) struct Forward<'a> {
     pub(crate) host: &'a [u8],
     pub(crate) shape: &'a Shape,
     pub(crate) permit: &'a Permit,
-    pub(crate) forwarding: &'a Forwarding<'a>,
+    pub(crate) peer: &'a Peer,
+    /// Whether the peer is a trusted proxy.
+    pub(crate) trusted: bool,
     pub(crate) trace: &'a TraceContext,
     pub(crate) request_id: &'a RequestId,
     /// Whether another protocol is asked for.
@@ -73,7 +76,7 @@ pub(crate) fn write_request(forward: &Forward<'_>, out: &mut Vec<u8>) {
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         Framing::None | Framing::UntilClose => {}
     }
-    forward.forwarding.write(out);
+    forward.peer.write_forwarding(request, forward.trusted, out);
     http1::write_field(out, b"x-request-id", forward.request_id.as_bytes());
     http1::write_field(out, b"traceparent", &forward.trace.traceparent());
     if let Some(app) = forward.permit.app() {
@@ -119,7 +122,7 @@ fn write_kept(forward: &Forward<'_>, out: &mut Vec<u8>) {
     let bytes = request.bytes();
     let nominated = Nominated::of(bytes, request.fields());
     let keeps_tracestate = forward.trace.is_continued();
-    let trusted = forward.forwarding.trusted;
+    let trusted = forward.trusted;
     let mut runs = Runs::new(bytes);
     for field in request.fields() {
         let name = || field.name.of(bytes);

@@ -16,10 +16,11 @@ use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::connection::{Peer, Visit};
+use crate::connection::Visit;
 use crate::exchange;
 use crate::incoming::{Http2Incoming, Incoming};
 use crate::lines;
+use crate::peer::Peer;
 use crate::request::Request;
 use crate::respond;
 use crate::telemetry::{Bound, Event};

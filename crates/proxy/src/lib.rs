@@ -20,6 +20,7 @@ mod lines;
 mod listener;
 mod live;
 mod outgoing;
+mod peer;
 mod pool;
 mod proxy;
 pub mod proxy_protocol;

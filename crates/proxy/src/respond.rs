@@ -10,11 +10,11 @@ use std::task::Poll;
 use portway_http1 as http1;
 use portway_policy::{Detail, Reason, Refusal, rate_headers};
 
-use crate::connection::Peer;
 use crate::exchange::Stop;
 use crate::failure::Fault;
 use crate::forward;
 use crate::incoming::{Gone, Incoming, Length};
+use crate::peer::Peer;
 use crate::record::{Open, Record};
 use crate::request::Request;
 use crate::timer::Timer;

@@ -61,7 +61,13 @@ impl Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            // There is nearly always room, and then nobody has to be woken later.
+            Self::Plain(tcp) => match tcp.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    Pin::new(tcp).poll_write(cx, bytes)
+                }
+                written => Poll::Ready(written),
+            },
             Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, bytes),
         }
     }

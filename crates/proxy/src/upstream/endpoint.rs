@@ -172,10 +172,10 @@ impl Endpoint {
     }
 
     /// Begins a call at this endpoint, right after it was picked.
-    pub fn begin(self: &Arc<Self>) -> InFlight {
+    pub fn begin(self: Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let probe = self.breaker.claim();
-        InFlight { epoch: self.epoch.load(Ordering::Relaxed), probe, endpoint: Arc::clone(self) }
+        InFlight { epoch: self.epoch.load(Ordering::Relaxed), probe, endpoint: self }
     }
 
     /// False once its address is no longer named: pools drop its connections.

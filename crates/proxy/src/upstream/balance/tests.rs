@@ -193,7 +193,7 @@ fn least_request_prefers_fewer_calls_for_the_weight() {
     let cursor = AtomicU64::new(0);
     let mut calls = Vec::new();
     for _ in 0..50 {
-        calls.push(table.pick(None, &[], &cursor, 0).unwrap().begin());
+        calls.push(table.pick(None, &[], &cursor, 0).unwrap().clone().begin());
     }
     let in_flight = [get(&table, 0).in_flight(), get(&table, 1).in_flight()];
     assert_eq!(in_flight, [10, 40]);

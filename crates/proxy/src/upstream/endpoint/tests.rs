@@ -33,8 +33,8 @@ fn only_what_the_backend_did_is_held_against_it() {
 #[test]
 fn calls_under_way_are_counted() {
     let endpoint = endpoint();
-    let one = endpoint.begin();
-    let mut two = endpoint.begin();
+    let one = Arc::clone(&endpoint).begin();
+    let mut two = Arc::clone(&endpoint).begin();
     assert_eq!(endpoint.in_flight(), 2);
     two.report(Outcome::Answered, 0);
     assert_eq!(endpoint.in_flight(), 2, "a verdict does not end a call");

@@ -41,7 +41,7 @@ impl Stage {
         outcome: impl Fn(&Endpoint) -> Outcome,
     ) -> Option<EndpointId> {
         let endpoint = state.pick(None, &[], self.now_ms()).ok()?;
-        let mut call = endpoint.begin();
+        let mut call = Arc::clone(&endpoint).begin();
         call.report(outcome(&endpoint), self.now_ms());
         Some(endpoint.id)
     }
