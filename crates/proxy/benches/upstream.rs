@@ -65,8 +65,8 @@ fn backend(balance: model::Balance, targets: usize) -> Arc<BackendState> {
 
 fn call(state: &Arc<BackendState>, hash: Option<u64>, now_ms: u64) {
     let slot = state.try_enter().expect("nobody else is there");
-    state.deposit(now_ms);
-    let endpoint = state.pick(hash, &[], now_ms).expect("every target is well");
+    state.deposit(&state.settings(), now_ms);
+    let endpoint = state.pick(hash, now_ms).expect("every target is well");
     let mut in_flight = endpoint.begin();
     in_flight.report(Outcome::Answered, now_ms);
     black_box((slot, in_flight));

@@ -84,6 +84,15 @@ impl Outgoing {
         }
     }
 
+    /// Of a connection that was at rest and on which no answer came: whether it looks closed before the call was put
+    /// on it.
+    pub(crate) fn was_closed_at_rest(&self) -> bool {
+        match self {
+            Self::Http1(http1) => http1.is_unheard(),
+            Self::Http2(http2) => http2.is_unserved(),
+        }
+    }
+
     /// The bytes and fields of the head that `poll_head` found.
     pub(crate) fn answer(&mut self) -> (&[u8], &[Field]) {
         match self {

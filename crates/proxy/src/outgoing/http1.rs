@@ -25,6 +25,8 @@ pub(crate) struct Http1Outgoing {
     chunked: bool,
     /// Whether the request went out to its end.
     sent: bool,
+    /// Whether any byte of an answer has come.
+    heard: bool,
     /// Whether the backend keeps the connection.
     persistent: bool,
 }
@@ -39,6 +41,7 @@ impl Http1Outgoing {
             progress: Progress::default(),
             chunked: false,
             sent: false,
+            heard: false,
             persistent: false,
         }
     }
@@ -87,9 +90,14 @@ impl Http1Outgoing {
             }
             match ready!(self.inbox.poll_fill(cx, &mut self.stream, Size::Large)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(Failure::sent(Fault::BackendClosed))),
-                Ok(_) => {}
+                Ok(_) => self.heard = true,
             }
         }
+    }
+
+    /// Whether not a byte of an answer has come.
+    pub(crate) fn is_unheard(&self) -> bool {
+        !self.heard
     }
 
     pub(crate) fn answer(&mut self) -> (&[u8], &[Field]) {

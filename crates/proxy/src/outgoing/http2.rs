@@ -120,6 +120,8 @@ pub(crate) struct Http2Outgoing {
     piece: Bytes,
     answer_trailers: Option<HeaderMap>,
     ended: bool,
+    /// Whether the connection was going away before the backend looked at the call.
+    unserved: bool,
     begun_ms: u64,
     clock: crate::worker::WorkerClock,
 }
@@ -141,6 +143,7 @@ impl Http2Outgoing {
             piece: Bytes::new(),
             answer_trailers: None,
             ended: false,
+            unserved: false,
             begun_ms: clock.now_ms(),
             clock,
         }
@@ -225,18 +228,19 @@ impl Http2Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Result<ResponseHead, Failure>> {
         if self.response.is_none() && self.connection.is_closed() {
+            self.unserved = true;
             return Poll::Ready(Err(Failure::unsent(Fault::BackendClosed)));
         }
         let Some(response) = self.response.as_mut() else { return Poll::Pending };
         let heard_ms = &self.connection.heard_ms;
         if let Poll::Ready(Some(interim)) = response.poll_informational(cx) {
-            let interim = interim.map_err(|error| failure(&error))?;
+            let interim = interim.map_err(|error| failure(&error, &mut self.unserved))?;
             heard_ms.set(self.clock.now_ms());
             let (parts, ()) = interim.into_parts();
             return Poll::Ready(self.show(parts.status.as_u16(), &parts.headers, Framing::None));
         }
-        let answer =
-            ready!(std::pin::Pin::new(response).poll(cx)).map_err(|error| failure(&error))?;
+        let answer = ready!(std::pin::Pin::new(response).poll(cx))
+            .map_err(|error| failure(&error, &mut self.unserved))?;
         heard_ms.set(self.clock.now_ms());
         let (parts, receive) = answer.into_parts();
         let length = parts.headers.get(http::header::CONTENT_LENGTH);
@@ -247,6 +251,10 @@ impl Http2Outgoing {
         };
         self.receive = Some(receive);
         Poll::Ready(self.show(parts.status.as_u16(), &parts.headers, framing))
+    }
+
+    pub(crate) fn is_unserved(&self) -> bool {
+        self.unserved
     }
 
     fn show(
@@ -342,13 +350,13 @@ impl Drop for Http2Outgoing {
     }
 }
 
-/// A stream that the backend refused, or that is beyond what a closing connection still serves, was
-/// not worked on (RFC 9113 §8.7).
-fn failure(error: &h2::Error) -> Failure {
-    let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    let unserved =
-        error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
-    if refused || unserved {
+/// A stream that the backend refused, or that is beyond the last one that it says it looks at, was not worked on,
+/// whatever the reason (RFC 9113 §6.8, §8.7): `h2` ends those with the `GOAWAY` and no others.
+fn failure(error: &h2::Error, unserved: &mut bool) -> Failure {
+    let is_beyond = error.is_go_away() && error.is_remote();
+    if is_beyond || error.reason() == Some(h2::Reason::REFUSED_STREAM) {
+        // Going away is no sign of trouble if no reason is given; refusing calls is.
+        *unserved = is_beyond && error.reason() == Some(h2::Reason::NO_ERROR);
         Failure::unsent(Fault::BackendClosed)
     } else if error.is_library() {
         Failure::sent(Fault::BackendInvalid)

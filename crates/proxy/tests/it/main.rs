@@ -8,6 +8,7 @@ mod headers;
 mod hostile;
 mod http1;
 mod http2;
+mod http2_backends;
 mod hygiene;
 mod limits;
 mod paths;
