@@ -2,6 +2,7 @@
 
 mod http1;
 mod http2;
+mod pulse;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -1,7 +1,7 @@
 //! Backends that speak HTTP/2 and do what no library would: go away, refuse, and fall silent.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 use portway_testkit::frames::kind;
 use portway_testkit::{Answer, Backend, Client, Conversation, Gateway, Http2};
@@ -129,4 +129,26 @@ fn a_refusal_costs_the_budget() {
     assert_eq!(post(&gateway).problem(), "backend-closed");
     assert_eq!(count.load(Ordering::SeqCst), 0);
     assert_eq!(gateway.metric("portway_retries_total{result=\"denied\"}"), 2.0);
+}
+
+#[test]
+fn a_backend_that_falls_silent_without_a_word_is_left() {
+    // Reads no more and answers no more, and its connection stays open until the test is over.
+    let (over, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let (backend, _) = once_odd(move |http2, _| {
+        let first = http2.asked().expect("a request");
+        http2.answer(first, b"first");
+        let _ = held.lock().expect("not poisoned").recv();
+    });
+    // Shorter than what tells that nobody is there: no call that is given up says it.
+    let more = ", timeouts: { first_byte: 200ms }, retries: { attempts: 1 }";
+    let gateway = before(&backend, more);
+    assert_eq!(post(&gateway).text(), "first");
+    let answer = (0..100).map(|_| post(&gateway)).find(|answer| answer.status == 200);
+    assert_eq!(answer.expect("another connection is opened").text(), "ok");
+    assert_eq!(backend.connections(), 2);
+    // The old one stays out of use.
+    assert_eq!(post(&gateway).text(), "ok");
+    drop(over);
 }
