@@ -21,7 +21,7 @@ use crate::live::Live;
 use crate::outgoing::Outgoing;
 use crate::record::{Open, Record};
 use crate::relay;
-use crate::request::{Request, Version};
+use crate::request::Request;
 use crate::respond::{self, Local};
 use crate::timer::Timer;
 use crate::transfer::{self, BodyDeadlines, Download};
@@ -348,11 +348,7 @@ async fn carry(
     let deadlines = BodyDeadlines {
         call_ms: record.started_us / 1_000 + bounds.call_ms,
         idle_ms: settings.idle_ms,
-        write_ms: match around.request.version {
-            // A stream that does not move holds a place that others may want.
-            Version::Http2 => bounds.write_ms.min(bounds.http2.stall_ms),
-            Version::Http10 | Version::Http11 => bounds.write_ms,
-        },
+        write_ms: bounds.write_ms_over(around.request.version),
     };
     let mut download = Download::new();
     let carried =
@@ -428,7 +424,11 @@ async fn stopped(
                 let cors = around.live.snapshot.services[service].cors.as_ref();
                 allow_origin(around, cors, &mut local);
             }
-            send(around, &local, incoming, timer, record).await
+            let sent = send(around, &local, incoming, timer, record).await;
+            if let Err(stop) = &sent {
+                around.worker.count_bound(stop, around.request.version);
+            }
+            sent
         }
         None => Err(stop),
     };
@@ -455,7 +455,7 @@ async fn send(
     part_if_draining(around, incoming);
     let is_head = around.request.method == portway_http1::Method::Head;
     let clock = around.worker.clock;
-    let write_ms = around.live.bounds.write_ms;
+    let write_ms = around.live.bounds.write_ms_over(around.request.version);
     respond::send(local, incoming, record, is_head, (timer, clock, write_ms))
         .await
         .map_err(Stop::Cut)
