@@ -259,14 +259,14 @@ fn may_repeat(attempted: &Result<ResponseHead, Stop>, leg: &Leg, to: &Destinatio
             Retry::IfIdempotent => does_no_harm,
             Retry::Never => false,
         },
-        Err(Stop::Refused(..) | Stop::Cut(_)) => false,
+        Err(Stop::Refused(..) | Stop::Cut(_) | Stop::Late(_)) => false,
     }
 }
 
 fn verdict(stop: &Stop) -> Outcome {
     match stop {
         Stop::Failed(failure) => Outcome::Failed(failure.fault),
-        Stop::Refused(..) | Stop::Cut(_) => Outcome::Abandoned,
+        Stop::Refused(..) | Stop::Cut(_) | Stop::Late(_) => Outcome::Abandoned,
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) enum Stop {
     Failed(Failure),
     /// Something broke when the answer had begun, or nobody is there to be answered.
     Cut(Fault),
+    /// The gateway says no when the answer had begun: the caller is cut off.
+    Late(Reason),
 }
 
 impl Stop {
@@ -356,12 +358,11 @@ async fn carry(
             .await;
     record.bytes_in = upload.bytes;
     record.bytes_out = download.bytes;
-    carried.map_err(|fault| {
-        if matches!(fault, Fault::BackendBodyBroken | Fault::BackendBodyTimeout) {
-            leg.broke(fault, clock.now_ms());
-        }
-        Stop::Cut(fault)
-    })
+    if let Err(Stop::Cut(fault @ (Fault::BackendBodyBroken | Fault::BackendBodyTimeout))) = carried
+    {
+        leg.broke(fault, clock.now_ms());
+    }
+    carried
 }
 
 /// The backend has switched protocols: bytes both ways from here on.

@@ -148,11 +148,8 @@ impl Record {
     /// Why the call did not go as it should.
     pub(crate) fn stopped(&mut self, stop: &Stop) {
         match stop {
-            Stop::Refused(refusal, _) => {
-                self.outcome = refusal.reason.into();
-                self.word = refusal.reason.word();
-                self.answerer = Answerer::Gateway;
-            }
+            Stop::Refused(refusal, _) => self.refused(refusal.reason),
+            Stop::Late(reason) => self.refused(*reason),
             Stop::Failed(failure) => self.failed(failure.fault),
             Stop::Cut(fault) => {
                 self.failed(*fault);
@@ -162,6 +159,12 @@ impl Record {
                 }
             }
         }
+    }
+
+    fn refused(&mut self, reason: Reason) {
+        self.outcome = reason.into();
+        self.word = reason.word();
+        self.answerer = Answerer::Gateway;
     }
 
     fn failed(&mut self, fault: Fault) {

@@ -46,7 +46,7 @@ impl Local {
         match stop {
             Stop::Refused(refusal, sentence) => Some(Self::refusal(refusal, *sentence, record)),
             Stop::Failed(failure) => Some(Self::failure(failure.fault, record)),
-            Stop::Cut(_) => None,
+            Stop::Cut(_) | Stop::Late(_) => None,
         }
     }
 

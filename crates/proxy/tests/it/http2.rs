@@ -322,3 +322,13 @@ fn f3_a_short_answer_waits_for_the_callers_window_and_not_for_ever() {
     assert!(gateway.log(2).contains("\"outcome\":\"caller-too-slow\""));
     assert_eq!(gateway.metric("portway_bounds_reached_total{bound=\"http2.stall_timeout\"}"), 2.0);
 }
+
+#[test]
+fn an_answer_that_is_broken_from_the_start_is_a_502_and_not_a_reset() {
+    let broken = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n";
+    let backend = Backend::saying(broken);
+    let gateway = Gateway::start(&open(backend.address(), ""));
+    let mut caller = Http2::connect(gateway.address(), &[]);
+    let stream = caller.ask(frames::request("GET", "/a"));
+    assert_eq!(caller.outcome(stream).map(|frame| frame.status()), Some(502));
+}
