@@ -28,7 +28,12 @@ impl Resolve for Nobody {
 
 fn backend(balance: model::Balance, targets: usize) -> Arc<BackendState> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let upstreams = Upstreams::new(runtime.handle().clone(), Arc::new(|| 0), Arc::new(Nobody));
+    let upstreams = Upstreams::new(
+        runtime.handle().clone(),
+        Arc::new(|| 0),
+        Arc::new(Nobody),
+        Arc::new(|_| {}),
+    );
     let target = |number: usize| TargetSpec {
         https: false,
         srv: false,

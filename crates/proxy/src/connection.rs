@@ -40,6 +40,8 @@ pub(crate) struct Peer {
     /// Where the caller, or the proxy in front of us, is.
     pub(crate) address: SocketAddr,
     pub(crate) tls: bool,
+    /// The listener that it came in by, by number.
+    pub(crate) listener: usize,
     hop: Hop,
     /// Name that was asked for by SNI, and the certificates it was chosen from.
     name: Option<(Option<Box<str>>, Arc<ServerTls>)>,
@@ -59,9 +61,13 @@ pub(crate) struct LastHost {
 }
 
 impl Peer {
-    fn new(address: SocketAddr, name: Option<(Option<Box<str>>, Arc<ServerTls>)>) -> Self {
-        let tls = name.is_some();
-        Self { address, tls, hop: Hop::new(address.ip()), name, last: RefCell::default() }
+    fn new(
+        address: SocketAddr,
+        listener: usize,
+        name: Option<(Option<Box<str>>, Arc<ServerTls>)>,
+    ) -> Self {
+        let (tls, hop) = (name.is_some(), Hop::new(address.ip()));
+        Self { address, tls, listener, hop, name, last: RefCell::default() }
     }
 
     /// The host that a request asks for, in canonical form, and whether requests for it may come over
@@ -98,7 +104,6 @@ impl Peer {
 pub(crate) struct Visit {
     pub(crate) worker: Rc<Worker>,
     pub(crate) peer: Rc<Peer>,
-    listener: usize,
     wire: Wire,
 }
 
@@ -120,9 +125,8 @@ pub(crate) async fn serve(
     let mut timer = Timer::new(worker.clock.base());
     worker.metrics.connection_opened(reception.index);
     let mut visit = Visit {
-        peer: Rc::new(Peer::new(address, None)),
+        peer: Rc::new(Peer::new(address, reception.index, None)),
         worker,
-        listener: reception.index,
         wire: Wire::Unknown,
     };
     let stream = if reception.tls.is_some() || reception.proxy_protocol {
@@ -143,7 +147,7 @@ pub(crate) async fn serve(
 impl Visit {
     fn became(&mut self, wire: Wire) {
         if wire != self.wire {
-            self.worker.metrics.connection_became(self.listener, self.wire, wire);
+            self.worker.metrics.connection_became(self.peer.listener, self.wire, wire);
             self.wire = wire;
         }
     }
@@ -151,7 +155,7 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        self.worker.metrics.connection_closed(self.listener, self.wire);
+        self.worker.metrics.connection_closed(self.peer.listener, self.wire);
         if std::thread::panicking() {
             self.worker.metrics.add(Event::Panicked);
         }
@@ -194,7 +198,7 @@ async fn greet(
             if name.is_some() {
                 worker.metrics.handshake(reception.index, true);
             }
-            visit.peer = Rc::new(Peer::new(source.unwrap_or(address), name));
+            visit.peer = Rc::new(Peer::new(source.unwrap_or(address), reception.index, name));
             let http2 = stream.speaks_http2();
             Some((stream, http2))
         }

@@ -23,6 +23,7 @@ use crate::record::{Open, Record};
 use crate::relay;
 use crate::request::Request;
 use crate::respond::{self, Local};
+use crate::telemetry::Wire;
 use crate::timer::Timer;
 use crate::transfer::{self, BodyDeadlines, Download};
 use crate::upstream::Settings;
@@ -391,6 +392,7 @@ async fn upgraded(
     let Some(backend) = outgoing.as_http1() else {
         return Err(Stop::Cut(Fault::BackendInvalid));
     };
+    let _shown = Switched::begin(around);
     let clock = around.worker.clock;
     let call_ms = record.started_us / 1_000 + around.live.bounds.call_ms;
     let (up, down, ended) =
@@ -398,6 +400,26 @@ async fn upgraded(
     record.bytes_in = up;
     record.bytes_out = down;
     ended.map_err(Stop::Cut)
+}
+
+/// A connection that is shown as upgraded until this is dropped.
+struct Switched<'a> {
+    worker: &'a Worker,
+    listener: usize,
+}
+
+impl<'a> Switched<'a> {
+    fn begin(around: &Surroundings<'a>) -> Self {
+        let (worker, listener) = (&**around.worker, around.peer.listener);
+        worker.metrics.connection_became(listener, Wire::Http1, Wire::Upgraded);
+        Self { worker, listener }
+    }
+}
+
+impl Drop for Switched<'_> {
+    fn drop(&mut self) {
+        self.worker.metrics.connection_became(self.listener, Wire::Upgraded, Wire::Http1);
+    }
 }
 
 fn upgrade_protocol(outgoing: &mut Outgoing) -> Option<Vec<u8>> {

@@ -75,6 +75,8 @@ pub(crate) struct Tally {
     taken_due_ms: Cell<u64>,
     /// Bytes of answers that `h2` was given and the socket has not taken.
     queued_bytes: Cell<usize>,
+    /// Streams that are refused here and whose refusal has not gone out: the others are refused by `h2`.
+    refusals: Cell<u32>,
     /// Streams that wait until that is less.
     waiting: RefCell<Vec<Waker>>,
     /// Wakes the task of the connection.
@@ -98,6 +100,7 @@ impl Tally {
             whole_due_ms: Cell::new(u64::MAX),
             taken_due_ms: Cell::new(u64::MAX),
             queued_bytes: Cell::new(0),
+            refusals: Cell::new(0),
             waiting: RefCell::default(),
             waker: RefCell::default(),
             worker: Rc::clone(worker),
@@ -133,6 +136,16 @@ impl Tally {
             self.taken_due_ms.set(u64::MAX);
         }
         self.queued_bytes.set(self.queued_bytes.get().saturating_sub(count));
+    }
+
+    /// Refusals of streams have gone out. Those that are not ours are of streams beyond the number that may be.
+    fn refused(&self, streams: u32) {
+        let ours = self.refusals.get().min(streams);
+        self.refusals.set(self.refusals.get() - ours);
+        for _ in ours..streams {
+            self.worker.metrics.bound(Bound::Http2Streams);
+            self.worker.metrics.add(Event::Http2ResetByGateway);
+        }
     }
 
     /// `h2` has done what it could. What it was given had room in the caller's windows: if the socket took all, none
@@ -416,6 +429,7 @@ fn accept_stream(
     if tally.head_bytes.get() + head_bytes > bounds.http2.connection_head_bytes {
         worker.metrics.bound(Bound::Http2ConnectionHeadBytes);
         worker.metrics.add(Event::Http2ResetByGateway);
+        tally.refusals.set(tally.refusals.get() + 1);
         respond.send_reset(Reason::REFUSED_STREAM);
         tally.count_reset();
         return;

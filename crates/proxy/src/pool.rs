@@ -127,7 +127,11 @@ impl Pool {
 
     /// Connections at rest.
     pub(crate) fn len(&self) -> usize {
-        self.0.borrow().values().map(|shelf| shelf.idle.len()).sum()
+        let at_rest = |shelf: &Shelf| {
+            let shared = shelf.shared.iter().filter(|shared| shared.connection.is_idle());
+            shelf.idle.len() + shared.count()
+        };
+        self.0.borrow().values().map(at_rest).sum()
     }
 
     /// Closes all.

@@ -351,6 +351,10 @@ impl Http2Outgoing {
         headers: &HeaderMap,
         framing: Framing,
     ) -> Result<ResponseHead, Failure> {
+        // What HTTP/1.1 would not let through, either.
+        if status > 599 {
+            return Err(Failure::sent(Fault::BackendInvalid));
+        }
         let lent = lines::answer(headers).map_err(|_| Failure::sent(Fault::BackendInvalid))?;
         self.answer = Some(lent);
         Ok(ResponseHead {

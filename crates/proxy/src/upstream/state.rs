@@ -25,8 +25,9 @@ use super::gate::{self, Gate};
 use super::names::{Listener, Name};
 use super::settings::Settings;
 use super::view::{BackendCounts, BackendView, EndpointView};
-use super::{NowMs, health};
+use super::{Count, NowMs, health};
 use crate::failure::{Failure, Fault};
+use crate::telemetry::Event;
 use crate::tls::ClientTls;
 
 /// Endpoints of one backend at most, over all its names; further ones are left out.
@@ -57,6 +58,7 @@ pub(super) enum TargetSource {
 pub(super) struct Shared {
     pub(super) control: Handle,
     pub(super) now_ms: NowMs,
+    pub(super) count: Count,
     pub(super) checks: Arc<Semaphore>,
 }
 
@@ -267,6 +269,7 @@ impl BackendState {
 
     pub(super) fn note_breaker_opened(&self, endpoint: &Endpoint) {
         self.counts.breaker_openings.fetch_add(1, Ordering::Relaxed);
+        (self.shared.count)(Event::BreakerOpened);
         tracing::warn!(backend = %self.key, address = %endpoint.address, "breaker opened: too many of the latest calls failed");
     }
 
@@ -298,13 +301,17 @@ impl BackendState {
         }
         endpoint.eject(passive.eject.as_ms(), now_ms);
         self.counts.ejections.fetch_add(1, Ordering::Relaxed);
+        (self.shared.count)(Event::Ejected);
         tracing::warn!(backend = %self.key, address = %endpoint.address, failures_in_row, "target ejected for a while");
     }
 
     // ---- called by checks ----
 
-    pub(super) fn note_check_failed(&self) {
-        self.counts.check_failures.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn note_check(&self, well: bool) {
+        if !well {
+            self.counts.check_failures.fetch_add(1, Ordering::Relaxed);
+        }
+        (self.shared.count)(if well { Event::CheckOk } else { Event::CheckFailed });
     }
 
     pub(super) fn note_checked(&self, endpoint: &Endpoint, down: bool) {

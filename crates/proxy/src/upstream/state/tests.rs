@@ -10,6 +10,7 @@ use crate::upstream::{BackendSpec, Condition, InFlight, Outcome, TargetSpec, Ups
 struct Stage {
     upstreams: Upstreams,
     clock: Arc<AtomicU64>,
+    counted: Arc<Mutex<Vec<Event>>>,
 }
 
 impl Stage {
@@ -20,7 +21,12 @@ impl Stage {
             let clock = Arc::clone(&clock);
             move || clock.load(Ordering::Relaxed)
         });
-        Self { upstreams: Upstreams::new(Handle::current(), now_ms, script), clock }
+        let counted = Arc::<Mutex<Vec<Event>>>::default();
+        let count: Count = Arc::new({
+            let counted = Arc::clone(&counted);
+            move |event| counted.lock().unwrap().push(event)
+        });
+        Self { upstreams: Upstreams::new(Handle::current(), now_ms, script, count), clock, counted }
     }
 
     fn now_ms(&self) -> u64 {
@@ -203,6 +209,22 @@ async fn with_every_breaker_open_there_is_no_target() {
         probe.report(Outcome::Answered, stage.now_ms());
     }
     assert_eq!(stage.conditions(&state), [Condition::Well]);
+}
+
+#[tokio::test]
+async fn what_happens_to_targets_is_counted() {
+    let stage = Stage::new(nobody());
+    let mut document = document(&["10.0.0.1:80", "10.0.0.2:80"]);
+    document.breaker.min_calls = 10;
+    let state = stage.bind(&document);
+    for _ in 0..40 {
+        stage.call(&state, |_| FAILED);
+    }
+    let counted = |event| stage.counted.lock().unwrap().iter().filter(|e| **e == event).count();
+    let counts = state.view(stage.now_ms()).counts;
+    assert!(counts.ejections > 0 && counts.breaker_openings > 0);
+    assert_eq!(counted(Event::Ejected) as u64, counts.ejections);
+    assert_eq!(counted(Event::BreakerOpened) as u64, counts.breaker_openings);
 }
 
 #[tokio::test]
