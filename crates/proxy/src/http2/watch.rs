@@ -54,6 +54,8 @@ pub(super) struct Seen {
     pub(super) heads: u32,
     /// Frames that carry neither a head nor payload.
     pub(super) others: u32,
+    /// Streams that are reset, for whatever reason.
+    pub(super) resets: u32,
     /// Streams that are refused.
     pub(super) refused: u32,
 }
@@ -123,6 +125,7 @@ impl Frames {
             DATA => {}
             _ => seen.others += 1,
         }
+        seen.resets += u32::from(kind == RST_STREAM);
         if kind == HEADERS || kind == CONTINUATION {
             self.in_block = flags & END_HEADERS == 0;
         }

@@ -1,6 +1,7 @@
 //! The whole gateway over real sockets.
 
 mod bounds;
+mod catalogue;
 mod descriptors;
 mod failures;
 mod framing;

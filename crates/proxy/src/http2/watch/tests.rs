@@ -20,7 +20,7 @@ fn check(frames: &[Vec<u8>], heads: u32, others: u32, amid: bool) {
             sum.heads += seen.heads;
             sum.others += seen.others;
         }
-        assert_eq!(sum, Seen { heads, others, refused: 0 }, "{frames:?} by {step}");
+        assert_eq!(sum, Seen { heads, others, ..Seen::default() }, "{frames:?} by {step}");
         assert_eq!(followed.is_amid(), amid, "{frames:?} by {step}");
     }
 }
