@@ -190,3 +190,17 @@ fn upgraded_connections_are_shown_as_such() {
     until("upgraded", 0);
     until("http/1", 0);
 }
+
+#[test]
+fn a_caller_that_leaves_before_its_answer_is_shown_as_such() {
+    let backend = Backend::scripted(|conversation| conversation.wait_for_end());
+    let gateway = Gateway::start(&open(backend.address(), ""));
+    let mut client = Client::connect(gateway.address());
+    client.send("GET /a HTTP/1.1\r\nHost: api.test:8080\r\n\r\n");
+    await_metric(&gateway, "portway_calls_in_flight", 1.0);
+    drop(client);
+    let line = gateway.log(1);
+    let shown = "\"status\":499,\"outcome\":\"caller-gone\",\"source\":\"caller\"";
+    assert!(line.contains(shown) && line.contains("\"host\":\"api.test\""), "{line}");
+    assert_eq!(gateway.metric("portway_calls_total{service=\"app\",class=\"4xx\"}"), 1.0);
+}
