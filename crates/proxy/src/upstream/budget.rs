@@ -4,7 +4,8 @@
 //! costs a whole one; nothing is there at the start. So, counted from there, extra attempts are never more
 //! than that share of the calls, however few those were. What is not spent is saved for the moment when a target
 //! dies with many calls under way, up to [`SAVED_MAX`] attempts: over any stretch of time, extra attempts are at most the
-//! share of its calls and that. With a budget of 0 there are none.
+//! share of its calls and that. With a budget of 0 there are none. Attempts in place of one that reached nobody are not
+//! asked for here.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

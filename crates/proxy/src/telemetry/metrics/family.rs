@@ -67,7 +67,7 @@ families! {
     HTTP2_RESETS = Counter "portway_http2_resets_total" ["by"] "HTTP/2 streams of callers that were reset.";
     BOUNDS_REACHED = Counter "portway_bounds_reached_total" ["bound"] "How often a bound was reached; the names are those of gateway.bounds.";
 
-    RETRIES = Counter "portway_retries_total" ["result"] "Attempts after the first: made, or denied by the budget.";
+    RETRIES = Counter "portway_retries_total" ["result"] "Attempts after the first: made (also those that cost nothing of the budget), or denied by it.";
     POOL_USES = Counter "portway_pool_uses_total" ["connection"] "Attempts by the connection they took: opened, reused, or failed to open.";
     POOL_IDLE = Gauge "portway_pool_idle_connections" [] "Connections to backends that carry no call and are kept for the next.";
     LOOKUPS = Counter "portway_lookups_total" ["result"] "Look-ups of names of targets.";
