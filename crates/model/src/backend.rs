@@ -171,7 +171,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// From the request's last byte to the answer's first. Default 30s.
     pub first_byte: Duration,
-    /// Between two bytes of a body. Default 1m.
+    /// Between two bytes of a body; also between two events of a stream, and two messages of a WebSocket: where nothing
+    /// moves for so long, the call ends. Default 1m.
     pub idle: Duration,
     /// How long an unused connection is kept. Default 1m.
     pub keep_alive: Duration,
@@ -196,7 +197,9 @@ pub struct Retries {
     /// The most attempts of one call in all, 1–3. Default 3.
     #[schemars(range(min = 1, max = 3))]
     pub attempts: u32,
-    /// The most extra attempts for 100 calls, over ten seconds. Default 20.
+    /// The most extra attempts for 100 calls, counted from the start. What is not spent is saved, up to 100 attempts. Free
+    /// are attempts in place of those that reached nobody: a refused connection, if there is another target, and a
+    /// kept one that turns out closed. Default 20.
     #[schemars(range(max = 100))]
     pub budget_percent: u32,
     /// Answers that count as failed and are tried again, for calls that may be repeated. Default `[502, 503, 504]`.

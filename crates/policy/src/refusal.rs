@@ -26,8 +26,6 @@ pub enum Reason {
     ExpectationFailed,
     /// `CONNECT`.
     ConnectRefused,
-    /// A header that only the gateway may set.
-    HeaderForged,
     /// The head did not arrive in time.
     HeadTimeout,
     /// The body did not arrive in time.
@@ -54,8 +52,6 @@ pub enum Reason {
     QuotaExhausted,
     /// Too many calls under way.
     TooManyConcurrent,
-    /// Too many connections.
-    ConnectionLimit,
     /// The gateway is stopping.
     Draining,
 }
@@ -79,7 +75,6 @@ impl Reason {
         Self::VersionUnsupported,
         Self::ExpectationFailed,
         Self::ConnectRefused,
-        Self::HeaderForged,
         Self::HeadTimeout,
         Self::BodyTimeout,
         Self::BodyTooLarge,
@@ -93,7 +88,6 @@ impl Reason {
         Self::RateLimited,
         Self::QuotaExhausted,
         Self::TooManyConcurrent,
-        Self::ConnectionLimit,
         Self::Draining,
     ];
 
@@ -178,14 +172,6 @@ impl Reason {
                 explanation: "The gateway is not a forward proxy and opens no tunnels to places that a caller names. \
                               Call the API by its address. WebSocket works through Upgrade.",
             },
-            Self::HeaderForged => Entry {
-                word: "header-forged",
-                status: 400,
-                title: "The request carries a header that only the gateway may set.",
-                explanation: "Fields named X-Portway-…, in whatever case and with - _ or . alike, tell a backend who \
-                              is calling and are set by the gateway alone. Remove the field from the request or its \
-                              trailer.",
-            },
             Self::HeadTimeout => Entry {
                 word: "head-timeout",
                 status: 408,
@@ -199,7 +185,8 @@ impl Reason {
                 status: 408,
                 title: "The request's body did not arrive in time.",
                 explanation: "No byte of the announced body came for longer than the gateway waits \
-                              (bounds.body_timeout). The backend may have received the first part of it. Check whether \
+                              (bounds.body_timeout; once the answer has begun, timeouts.idle of the backend, and the \
+                              connection is cut). The backend may have received the first part of it. Check whether \
                               the length announced is right and the connection steady.",
             },
             Self::BodyTooLarge => Entry {
@@ -285,20 +272,13 @@ impl Reason {
                               Nothing was sent to the backend, so the call may be repeated, after a short and \
                               growing pause.",
             },
-            Self::ConnectionLimit => Entry {
-                word: "connection-limit",
-                status: 503,
-                title: "Too many connections.",
-                explanation: "The gateway, or the caller's address, has as many connections open as the gateway \
-                              takes (bounds.connections, bounds.connections_per_address). Use fewer connections, \
-                              and keep them open instead of opening new ones.",
-            },
             Self::Draining => Entry {
                 word: "draining",
                 status: 503,
                 title: "The gateway is stopping.",
-                explanation: "This process finishes the calls that it has and takes no new ones; another takes its \
-                              place. Repeat the call on a new connection.",
+                explanation: "The process was told to stop, and the call had not ended when the time for that was over \
+                              (drain_timeout): it was cut. Only the log shows this; the caller sees a connection that \
+                              ends. Calls that come while it stops are answered, on connections that end with them.",
             },
         }
     }

@@ -28,7 +28,12 @@ impl Resolve for Nobody {
 
 fn backend(balance: model::Balance, targets: usize) -> Arc<BackendState> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let upstreams = Upstreams::new(runtime.handle().clone(), Arc::new(|| 0), Arc::new(Nobody));
+    let upstreams = Upstreams::new(
+        runtime.handle().clone(),
+        Arc::new(|| 0),
+        Arc::new(Nobody),
+        Arc::new(|_| {}),
+    );
     let target = |number: usize| TargetSpec {
         https: false,
         srv: false,
@@ -65,8 +70,8 @@ fn backend(balance: model::Balance, targets: usize) -> Arc<BackendState> {
 
 fn call(state: &Arc<BackendState>, hash: Option<u64>, now_ms: u64) {
     let slot = state.try_enter().expect("nobody else is there");
-    state.deposit(now_ms);
-    let endpoint = state.pick(hash, &[], now_ms).expect("every target is well");
+    state.deposit(&state.settings(), now_ms);
+    let endpoint = state.pick(hash, now_ms).expect("every target is well");
     let mut in_flight = endpoint.begin();
     in_flight.report(Outcome::Answered, now_ms);
     black_box((slot, in_flight));

@@ -19,7 +19,7 @@ use crate::worker::Worker;
 /// A connection at rest that is fit for use.
 pub(crate) fn pooled(worker: &Worker, endpoint: &Endpoint, now_ms: u64) -> Option<Outgoing> {
     let outgoing = if endpoint.http2 {
-        let connection = worker.pool.shared(endpoint.id)?;
+        let connection = worker.pool.shared(endpoint.id, now_ms)?;
         Outgoing::Http2(Box::new(Http2Outgoing::new(connection, worker.clock)))
     } else {
         Outgoing::Http1(Http1Outgoing::new(worker.pool.take(endpoint.id, now_ms)?))
@@ -56,7 +56,7 @@ async fn dial(
     if !endpoint.http2 {
         return Ok(Outgoing::Http1(Http1Outgoing::new(stream)));
     }
-    let connection = Http2Connection::open(stream, settings.head_bytes).await?;
+    let connection = Http2Connection::open(stream, settings.head_bytes, worker.clock).await?;
     worker.pool.share(endpoint, &connection, settings.keep_alive_ms);
     Ok(Outgoing::Http2(Box::new(Http2Outgoing::new(connection, worker.clock))))
 }

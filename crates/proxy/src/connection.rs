@@ -37,7 +37,6 @@ const FIRST_CALL_MS: u64 = 1_000;
 pub(crate) struct Visit {
     pub(crate) worker: Rc<Worker>,
     pub(crate) peer: Rc<Peer>,
-    listener: usize,
     wire: Wire,
 }
 
@@ -59,9 +58,8 @@ pub(crate) async fn serve(
     let mut timer = Timer::new(worker.clock.base());
     worker.metrics.connection_opened(reception.index);
     let mut visit = Visit {
-        peer: Rc::new(Peer::new(address, None)),
+        peer: Rc::new(Peer::new(address, reception.index, None)),
         worker,
-        listener: reception.index,
         wire: Wire::Unknown,
     };
     let stream = if reception.tls.is_some() || reception.proxy_protocol {
@@ -82,7 +80,7 @@ pub(crate) async fn serve(
 impl Visit {
     fn became(&mut self, wire: Wire) {
         if wire != self.wire {
-            self.worker.metrics.connection_became(self.listener, self.wire, wire);
+            self.worker.metrics.connection_became(self.peer.listener, self.wire, wire);
             self.wire = wire;
         }
     }
@@ -90,7 +88,7 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        self.worker.metrics.connection_closed(self.listener, self.wire);
+        self.worker.metrics.connection_closed(self.peer.listener, self.wire);
         if std::thread::panicking() {
             self.worker.metrics.add(Event::Panicked);
         }
@@ -133,7 +131,7 @@ async fn greet(
             if name.is_some() {
                 worker.metrics.handshake(reception.index, true);
             }
-            visit.peer = Rc::new(Peer::new(source.unwrap_or(address), name));
+            visit.peer = Rc::new(Peer::new(source.unwrap_or(address), reception.index, name));
             let http2 = stream.speaks_http2();
             Some((stream, http2))
         }

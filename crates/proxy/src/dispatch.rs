@@ -35,6 +35,9 @@ use crate::worker::Worker;
 const INTERIM_MAX: u32 = 16;
 /// The most attempts of one call; documents cannot ask for more.
 const ATTEMPTS_MAX: usize = 3;
+/// A connection that was closed while it was at rest shows it within a round trip. One that is closed later has
+/// worked on the call.
+const STALE_MS: u64 = 1_000;
 
 /// The backend's side of a call: made before anything is asked, filled on the way, and kept until the
 /// answer's body has ended. It stays where it is, because moving it would cost every call.
@@ -43,11 +46,14 @@ pub(crate) struct Leg {
     pub(crate) upload: Upload,
     in_flight: Option<InFlight>,
     slot: Option<Slot>,
+    /// Whether the next attempt is to have a connection of its own.
+    fresh: bool,
 }
 
 impl Leg {
     pub(crate) fn new() -> Self {
-        Self { outgoing: None, upload: Upload::new(), in_flight: None, slot: None }
+        let upload = Upload::new();
+        Self { outgoing: None, upload, in_flight: None, slot: None, fresh: false }
     }
 
     /// The connection of an answer that has begun, and what still goes up on it.
@@ -67,6 +73,29 @@ impl Leg {
         if let (Some(outgoing), Some(in_flight)) = (self.outgoing.take(), &self.in_flight) {
             outgoing.release(worker, in_flight.endpoint(), until_ms);
         }
+    }
+
+    /// Whether an attempt failed because its connection, which had been at rest, was closed already.
+    fn is_stale(
+        &self,
+        attempted: &Result<ResponseHead, Stop>,
+        record: &Record,
+        begun_ms: u64,
+    ) -> bool {
+        let is_closed = matches!(
+            attempted,
+            Err(Stop::Failed(failure)) if failure.fault == Fault::BackendClosed
+        );
+        is_closed
+            && record.reused
+            && !self.fresh
+            && self.outgoing.as_ref().is_some_and(Outgoing::was_closed_at_rest)
+            && record.now_us() / 1_000 < begun_ms + STALE_MS
+    }
+
+    /// Where the call is.
+    fn endpoint(&self) -> &Arc<Endpoint> {
+        self.in_flight.as_ref().expect("begun before it is attempted").endpoint()
     }
 
     fn report(&mut self, outcome: Outcome, now_ms: u64) {
@@ -114,52 +143,81 @@ pub(crate) async fn dispatch(
             Some(slot)
         }
     };
-    to.state.deposit(record.started_us / 1_000);
+    to.state.deposit(to.settings, record.started_us / 1_000);
     let mut tried = [EndpointId(0); ATTEMPTS_MAX];
+    let now_ms = record.now_us() / 1_000;
+    let endpoint = to.state.pick(decision.hash, now_ms).map_err(Stop::Failed)?;
+    leg.in_flight = Some(endpoint.begin());
     loop {
-        let attempts = usize::from(record.tries);
-        let now_ms = record.now_us() / 1_000;
-        let endpoint =
-            to.state.pick(decision.hash, &tried[..attempts], now_ms).map_err(Stop::Failed)?;
-        tried[attempts] = endpoint.id;
+        let endpoint = leg.endpoint();
+        tried[usize::from(record.tries)] = endpoint.id;
         record.tries += 1;
         record.target = Some(endpoint.address);
-        leg.in_flight = Some(endpoint.begin());
         leg.upload = Upload::new();
+        let begun_ms = record.now_us() / 1_000;
         let attempted = attempt(&to, incoming, leg, timer, record).await;
-        if let Some(ended) = judge(&to, attempted, leg, record) {
-            return ended;
+        record.mark_now(Phase::Dispatch, around.worker);
+        let stale = leg.is_stale(&attempted, record, begun_ms);
+        if !judge(&to, &attempted, stale, leg, record, &tried) {
+            if attempted.is_err() {
+                record.bytes_in = leg.upload.bytes;
+                leg.outgoing = None;
+            }
+            return attempted;
         }
+        leg.outgoing = None;
+        leg.fresh = stale;
     }
 }
 
-/// What an attempt came to; `None` if there is to be another.
+/// Tells the target's state what an attempt came to, and decides whether there is to be another. If there is nowhere
+/// to go, what came of this one stands.
 fn judge(
     to: &Destination<'_>,
-    attempted: Result<ResponseHead, Stop>,
+    attempted: &Result<ResponseHead, Stop>,
+    stale: bool,
     leg: &mut Leg,
-    record: &mut Record,
-) -> Option<Result<ResponseHead, Stop>> {
-    record.mark_now(Phase::Dispatch, to.around.worker);
+    record: &Record,
+    tried: &[EndpointId; ATTEMPTS_MAX],
+) -> bool {
     let now_ms = record.now_us() / 1_000;
-    let (outcome, is_failed) = match &attempted {
+    let (outcome, is_failed) = match attempted {
         Ok(head) if to.settings.on_status.contains(&head.status) => (Outcome::AnsweredBad, true),
         Ok(_) => (Outcome::Answered, false),
-        Err(stop) => (verdict(stop, record.reused), true),
+        Err(stop) => (verdict(stop), true),
     };
-    leg.report(outcome, now_ms);
+    // A connection that was at rest and turned out closed says nothing about the target.
+    if !stale {
+        leg.report(outcome, now_ms);
+    }
+    let attempts = usize::from(record.tries);
     let most = (to.settings.attempts as usize).min(ATTEMPTS_MAX);
     // What was taken from the caller is gone, and cannot be sent again.
-    let may_go_on = is_failed && usize::from(record.tries) < most && leg.upload.bytes == 0;
-    if may_go_on && may_repeat(&attempted, leg, to) && may_retry(to, now_ms) {
-        leg.outgoing = None;
-        return None;
+    let may_go_on = is_failed && attempts < most && leg.upload.bytes == 0;
+    if !may_go_on || !may_repeat(attempted, leg, to) {
+        return false;
     }
-    if attempted.is_err() {
-        record.bytes_in = leg.upload.bytes;
-        leg.outgoing = None;
+    // A new connection in place of one that was gone makes nobody more work, and happens once for each that was
+    // opened before.
+    if stale {
+        return true;
     }
-    Some(attempted)
+    let Some(next) = to.state.pick_again(to.decision.hash, &tried[..attempts], now_ms) else {
+        return false;
+    };
+    let is_new = !tried[..attempts].contains(&next.id);
+    let in_flight = next.begin();
+    let was_refused = matches!(
+        attempted,
+        Err(Stop::Failed(failure)) if failure.fault == Fault::ConnectFailed
+    );
+    // Nor does going on from where nobody listens.
+    let is_free = was_refused && is_new;
+    if !is_free && !may_retry(to, now_ms) {
+        return false;
+    }
+    leg.in_flight = Some(in_flight);
+    true
 }
 
 /// Waits for a place among the calls of the backend.
@@ -200,18 +258,14 @@ fn may_repeat(attempted: &Result<ResponseHead, Stop>, leg: &Leg, to: &Destinatio
             Retry::IfIdempotent => does_no_harm,
             Retry::Never => false,
         },
-        Err(Stop::Refused(..) | Stop::Cut(_)) => false,
+        Err(Stop::Refused(..) | Stop::Cut(_) | Stop::Late(_)) => false,
     }
 }
 
-/// A connection that was at rest and turned out closed says nothing about the target.
-fn verdict(stop: &Stop, reused: bool) -> Outcome {
+fn verdict(stop: &Stop) -> Outcome {
     match stop {
-        Stop::Failed(failure) if reused && failure.fault == Fault::BackendClosed => {
-            Outcome::Abandoned
-        }
         Stop::Failed(failure) => Outcome::Failed(failure.fault),
-        Stop::Refused(..) | Stop::Cut(_) => Outcome::Abandoned,
+        Stop::Refused(..) | Stop::Cut(_) | Stop::Late(_) => Outcome::Abandoned,
     }
 }
 
@@ -225,7 +279,10 @@ async fn attempt(
 ) -> Result<ResponseHead, Stop> {
     let around = to.around;
     let endpoint = leg.in_flight.as_ref().expect("begun by the caller").endpoint();
-    leg.outgoing = connect::pooled(around.worker, endpoint, record.now_us() / 1_000);
+    leg.outgoing = match leg.fresh && !endpoint.http2 {
+        true => None,
+        false => connect::pooled(around.worker, endpoint, record.now_us() / 1_000),
+    };
     record.reused = leg.outgoing.is_some();
     if !record.reused {
         // Rare, and large: not part of every connection's size.

@@ -21,8 +21,9 @@ use crate::outgoing::Outgoing;
 use crate::peer::Peer;
 use crate::record::{Open, Record};
 use crate::relay;
-use crate::request::{Request, Version};
+use crate::request::Request;
 use crate::respond::{self, Local};
+use crate::telemetry::Wire;
 use crate::timer::Timer;
 use crate::transfer::{self, BodyDeadlines, Download};
 use crate::upstream::Settings;
@@ -37,6 +38,8 @@ pub(crate) enum Stop {
     Failed(Failure),
     /// Something broke when the answer had begun, or nobody is there to be answered.
     Cut(Fault),
+    /// The gateway says no when the answer had begun: the caller is cut off.
+    Late(Reason),
 }
 
 impl Stop {
@@ -346,11 +349,7 @@ async fn carry(
     let deadlines = BodyDeadlines {
         call_ms: record.started_us / 1_000 + bounds.call_ms,
         idle_ms: settings.idle_ms,
-        write_ms: match around.request.version {
-            // A stream that does not move holds a place that others may want.
-            Version::Http2 => bounds.write_ms.min(bounds.http2.stall_ms),
-            Version::Http10 | Version::Http11 => bounds.write_ms,
-        },
+        write_ms: bounds.write_ms_over(around.request.version),
     };
     let mut download = Download::new();
     let carried =
@@ -358,12 +357,11 @@ async fn carry(
             .await;
     record.bytes_in = upload.bytes;
     record.bytes_out = download.bytes;
-    carried.map_err(|fault| {
-        if matches!(fault, Fault::BackendBodyBroken | Fault::BackendBodyTimeout) {
-            leg.broke(fault, clock.now_ms());
-        }
-        Stop::Cut(fault)
-    })
+    if let Err(Stop::Cut(fault @ (Fault::BackendBodyBroken | Fault::BackendBodyTimeout))) = carried
+    {
+        leg.broke(fault, clock.now_ms());
+    }
+    carried
 }
 
 /// The backend has switched protocols: bytes both ways from here on.
@@ -392,6 +390,7 @@ async fn upgraded(
     let Some(backend) = outgoing.as_http1() else {
         return Err(Stop::Cut(Fault::BackendInvalid));
     };
+    let _shown = Switched::begin(around);
     let clock = around.worker.clock;
     let call_ms = record.started_us / 1_000 + around.live.bounds.call_ms;
     let (up, down, ended) =
@@ -399,6 +398,26 @@ async fn upgraded(
     record.bytes_in = up;
     record.bytes_out = down;
     ended.map_err(Stop::Cut)
+}
+
+/// A connection that is shown as upgraded until this is dropped.
+struct Switched<'a> {
+    worker: &'a Worker,
+    listener: usize,
+}
+
+impl<'a> Switched<'a> {
+    fn begin(around: &Surroundings<'a>) -> Self {
+        let (worker, listener) = (&**around.worker, around.peer.listener);
+        worker.metrics.connection_became(listener, Wire::Http1, Wire::Upgraded);
+        Self { worker, listener }
+    }
+}
+
+impl Drop for Switched<'_> {
+    fn drop(&mut self) {
+        self.worker.metrics.connection_became(self.listener, Wire::Upgraded, Wire::Http1);
+    }
 }
 
 fn upgrade_protocol(outgoing: &mut Outgoing) -> Option<Vec<u8>> {
@@ -426,7 +445,11 @@ async fn stopped(
                 let cors = around.live.snapshot.services[service].cors.as_ref();
                 allow_origin(around, cors, &mut local);
             }
-            send(around, &local, incoming, timer, record).await
+            let sent = send(around, &local, incoming, timer, record).await;
+            if let Err(stop) = &sent {
+                around.worker.count_bound(stop, around.request.version);
+            }
+            sent
         }
         None => Err(stop),
     };
@@ -453,7 +476,7 @@ async fn send(
     part_if_draining(around, incoming);
     let is_head = around.request.method == portway_http1::Method::Head;
     let clock = around.worker.clock;
-    let write_ms = around.live.bounds.write_ms;
+    let write_ms = around.live.bounds.write_ms_over(around.request.version);
     respond::send(local, incoming, record, is_head, (timer, clock, write_ms))
         .await
         .map_err(Stop::Cut)

@@ -204,7 +204,7 @@ impl Fault {
                 "The TLS handshake with the target failed: its certificate is not trusted, is for another name, or the protocols do not meet. Nothing was sent to it."
             }
             Self::BackendClosed => {
-                "The target closed the connection before it answered. It may have worked on the call; calls that may be repeated were."
+                "The target closed the connection, or gave the call up, before it answered. It may have worked on the call; calls that may be repeated were, within the budget."
             }
             Self::BackendInvalid => {
                 "What the target sent is not valid HTTP, or cannot be passed on without doubt about where the answer ends."
@@ -216,22 +216,22 @@ impl Fault {
                 "The target did not begin its answer within `timeouts.first_byte`."
             }
             Self::CallTimeout => {
-                "The call did not get an answer within its `timeout`, all attempts included."
+                "The call did not get an answer within its `timeout`, all attempts included. Or it was not over within `bounds.call_timeout`, whoever was slow, a stream or a WebSocket included: then the connection to the caller was cut, and only the log shows this."
             }
             Self::BackendBodyBroken => {
                 "The target stopped in the middle of the body. The answer had begun, so the connection to the caller was cut: a cut answer is never passed off as a whole one."
             }
             Self::BackendBodyTimeout => {
-                "The target paused in the middle of the body for `timeouts.idle`. The connection to the caller was cut."
+                "The target paused in the middle of the body for `timeouts.idle`, or on a WebSocket nothing moved for so long. The connection to the caller was cut."
             }
             Self::CallerGone => {
                 "The caller closed the connection before the answer was whole. Only the log shows this."
             }
             Self::CallerTooSlow => {
-                "The caller did not take what was sent to it for `bounds.write_timeout`, or the call lasted `bounds.call_timeout`. Only the log shows this."
+                "The caller did not take what was sent to it for `bounds.write_timeout`, over HTTP/2 for `bounds.http2.stall_timeout` if that is shorter. Only the log shows this."
             }
             Self::Internal => {
-                "A fault of Portway itself. The log has the request id; please report it."
+                "A fault of Portway itself: the task of the call panicked, and the connection was cut. Only the log shows this, with the request id; please report it."
             }
         }
     }

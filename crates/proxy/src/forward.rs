@@ -121,13 +121,15 @@ fn write_kept(forward: &Forward<'_>, out: &mut Vec<u8>) {
     let request = forward.request;
     let bytes = request.bytes();
     let nominated = Nominated::of(bytes, request.fields());
-    let keeps_tracestate = forward.trace.is_continued();
+    // Looked at once, and only if there is one.
+    let mut keeps_tracestate = None;
     let trusted = forward.trusted;
     let mut runs = Runs::new(bytes);
     for field in request.fields() {
         let name = || field.name.of(bytes);
         let kept = match field.known {
-            Known::Tracestate => keeps_tracestate && is_tracestate(field.value.of(bytes)),
+            Known::Tracestate => *keeps_tracestate
+                .get_or_insert_with(|| forward.trace.is_continued() && has_tracestate(request)),
             Known::Expect => request.has_body(),
             known if is_set_anew(known) || is_of_connection(known) => false,
             known if is_of_proxies(known) => !forwarded::is_replaced(name(), trusted),
@@ -144,6 +146,12 @@ fn write_kept(forward: &Forward<'_>, out: &mut Vec<u8>) {
         }
     }
     runs.flush(out);
+}
+
+/// Whether the `tracestate` of a request, all fields together, can be passed on.
+fn has_tracestate(request: &Request) -> bool {
+    let fields = request.fields().iter().filter(|field| field.known == Known::Tracestate);
+    is_tracestate(fields.map(|field| field.value.of(request.bytes())))
 }
 
 /// Fields that belong to one connection or to one message's framing.

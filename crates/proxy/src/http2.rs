@@ -76,6 +76,10 @@ pub(crate) struct Tally {
     taken_due_ms: Cell<u64>,
     /// Bytes of answers that `h2` was given and the socket has not taken.
     queued_bytes: Cell<usize>,
+    /// Streams that the caller reset, answered or not.
+    reset_frames: Cell<u32>,
+    /// Streams that are refused here and whose refusal has not gone out: the others are refused by `h2`.
+    refusals: Cell<u32>,
     /// Streams that wait until that is less.
     waiting: RefCell<Vec<Waker>>,
     /// Wakes the task of the connection.
@@ -99,6 +103,8 @@ impl Tally {
             whole_due_ms: Cell::new(u64::MAX),
             taken_due_ms: Cell::new(u64::MAX),
             queued_bytes: Cell::new(0),
+            reset_frames: Cell::new(0),
+            refusals: Cell::new(0),
             waiting: RefCell::default(),
             waker: RefCell::default(),
             worker: Rc::clone(worker),
@@ -108,6 +114,7 @@ impl Tally {
     /// Frames came. `amid`: what has begun is not whole.
     fn saw(&self, seen: Seen, amid: bool) {
         self.earn(seen.heads * FRAMES_PER_HEAD);
+        self.reset_frames.set(self.reset_frames.get().saturating_add(seen.resets));
         if seen.others > 0 {
             self.spend(seen.others);
         }
@@ -134,6 +141,16 @@ impl Tally {
             self.taken_due_ms.set(u64::MAX);
         }
         self.queued_bytes.set(self.queued_bytes.get().saturating_sub(count));
+    }
+
+    /// Refusals of streams have gone out. Those that are not ours are of streams beyond the number that may be.
+    fn refused(&self, streams: u32) {
+        let ours = self.refusals.get().min(streams);
+        self.refusals.set(self.refusals.get() - ours);
+        for _ in ours..streams {
+            self.worker.metrics.bound(Bound::Http2Streams);
+            self.worker.metrics.add(Event::Http2ResetByGateway);
+        }
     }
 
     /// `h2` has done what it could. What it was given had room in the caller's windows: if the socket took all, none
@@ -207,6 +224,13 @@ impl Tally {
             let is_idle = self.streams.get() == 0 && now_ms >= self.active_ms.get() + rest_ms;
             is_idle.then_some(Bound::IdleTimeout)
         }
+    }
+
+    /// The bound for which `h2` has ended the connection by itself: what comes in one read is its business before ours,
+    /// and it does not say what was too much.
+    fn calmed_by_h2(&self, resets_max: u32) -> Bound {
+        let is_of_resets = self.reset_frames.get() > resets_max;
+        if is_of_resets { Bound::Http2Resets } else { Bound::Http2Frames }
     }
 
     /// The bound that the caller has exceeded.
@@ -338,7 +362,13 @@ async fn run<T>(
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     return Poll::Ready(Next::Stream(request, respond));
                 }
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Next::Closed),
+                Poll::Ready(Some(Err(error))) => {
+                    if error.is_library() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM) {
+                        worker.metrics.bound(tally.calmed_by_h2(bounds.http2.resets));
+                    }
+                    return Poll::Ready(Next::Closed);
+                }
+                Poll::Ready(None) => return Poll::Ready(Next::Closed),
                 Poll::Pending => tally.rests(),
             }
             if tally.is_overdrawn() {
@@ -417,6 +447,7 @@ fn accept_stream(
     if tally.head_bytes.get() + head_bytes > bounds.http2.connection_head_bytes {
         worker.metrics.bound(Bound::Http2ConnectionHeadBytes);
         worker.metrics.add(Event::Http2ResetByGateway);
+        tally.refusals.set(tally.refusals.get() + 1);
         respond.send_reset(Reason::REFUSED_STREAM);
         tally.count_reset();
         return;

@@ -10,6 +10,7 @@ use portway_http1::HeadLimits;
 use portway_policy::MemoryKeys;
 use portway_snapshot::{Compiled, Service, Snapshot};
 
+use crate::request::Version;
 use crate::telemetry::Metrics;
 use crate::telemetry::SeriesId;
 use crate::tls::ClientTlsFiles;
@@ -136,6 +137,15 @@ fn spec(backend: &portway_snapshot::Backend) -> BackendSpec {
 }
 
 impl LiveBounds {
+    /// The longest that a caller may not take anything of an answer.
+    pub(crate) fn write_ms_over(&self, version: Version) -> u64 {
+        match version {
+            // A stream that does not move holds a place that others may want.
+            Version::Http2 => self.write_ms.min(self.http2.stall_ms),
+            Version::Http10 | Version::Http11 => self.write_ms,
+        }
+    }
+
     fn new(bounds: &portway_model::Bounds, files_max: u64) -> Self {
         let bytes =
             |size: portway_model::ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);

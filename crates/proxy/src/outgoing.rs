@@ -2,6 +2,7 @@
 
 mod http1;
 mod http2;
+mod pulse;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -81,6 +82,15 @@ impl Outgoing {
         match self {
             Self::Http1(http1) => http1.poll_head(cx, kind, limits),
             Self::Http2(http2) => http2.poll_head(cx),
+        }
+    }
+
+    /// Of a connection that was at rest and on which no answer came: whether it looks closed before the call was put
+    /// on it.
+    pub(crate) fn was_closed_at_rest(&self) -> bool {
+        match self {
+            Self::Http1(http1) => http1.is_unheard(),
+            Self::Http2(http2) => http2.is_unserved(),
         }
     }
 

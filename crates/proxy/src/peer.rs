@@ -20,6 +20,8 @@ pub(crate) struct Peer {
     /// Where the caller, or the proxy in front of us, is.
     pub(crate) address: SocketAddr,
     pub(crate) tls: bool,
+    /// The listener that it came in by, by number.
+    pub(crate) listener: usize,
     hop: Hop,
     /// Name that was asked for by SNI, and the certificates it was chosen from.
     name: Option<(Option<Box<str>>, Arc<ServerTls>)>,
@@ -56,10 +58,11 @@ impl LastHost {
 impl Peer {
     pub(crate) fn new(
         address: SocketAddr,
+        listener: usize,
         name: Option<(Option<Box<str>>, Arc<ServerTls>)>,
     ) -> Self {
         let tls = name.is_some();
-        Self { address, tls, hop: Hop::new(address.ip()), name, last: RefCell::default() }
+        Self { address, tls, listener, hop: Hop::new(address.ip()), name, last: RefCell::default() }
     }
 
     /// The host that a request asks for, and whether requests for it may come over this connection; `None` if it is

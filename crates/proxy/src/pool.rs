@@ -88,11 +88,11 @@ impl Pool {
     }
 
     /// A shared connection that takes one more call.
-    pub(crate) fn shared(&self, id: EndpointId) -> Option<Rc<Http2Connection>> {
+    pub(crate) fn shared(&self, id: EndpointId, now_ms: u64) -> Option<Rc<Http2Connection>> {
         let shelves = self.0.borrow();
         let mut shared = shelves.get(&id)?.shared.iter();
         shared
-            .find(|shared| shared.connection.has_room())
+            .find(|shared| shared.connection.has_room(now_ms))
             .map(|shared| Rc::clone(&shared.connection))
     }
 
@@ -127,7 +127,11 @@ impl Pool {
 
     /// Connections at rest.
     pub(crate) fn len(&self) -> usize {
-        self.0.borrow().values().map(|shelf| shelf.idle.len()).sum()
+        let at_rest = |shelf: &Shelf| {
+            let shared = shelf.shared.iter().filter(|shared| shared.connection.is_idle());
+            shelf.idle.len() + shared.count()
+        };
+        self.0.borrow().values().map(at_rest).sum()
     }
 
     /// Closes all.

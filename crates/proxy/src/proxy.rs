@@ -131,12 +131,17 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
     let clock = crate::worker::WorkerClock::start();
     let resolver = SystemResolver::from_system().map_err(BindFault::System)?;
     let control = settings.control.clone();
-    let upstreams =
-        Upstreams::new(settings.control, Arc::new(move || clock.now_ms()), Arc::new(resolver));
     let addresses: Vec<String> =
         listeners.iter().map(|bindings| bindings.address.to_string()).collect();
     let names: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    let metrics = Metrics::new(Ceilings::default(), &names, unix_ms());
+    let metrics = Arc::new(Metrics::new(Ceilings::default(), &names, unix_ms()));
+    let counted = Arc::clone(&metrics);
+    let upstreams = Upstreams::new(
+        settings.control,
+        Arc::new(move || clock.now_ms()),
+        Arc::new(resolver),
+        Arc::new(move |event| counted.add(event)),
+    );
     let parts = crate::live::Parts {
         upstreams: &upstreams,
         metrics: &metrics,
@@ -147,7 +152,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         live: Arc::new(ArcSwap::from_pointee(live)),
         counters: Arc::new(MemoryCounters::default()),
         unmatched: metrics.series("", ""),
-        metrics: Arc::new(metrics),
+        metrics,
         upstreams: Arc::new(upstreams),
         admission: crate::shared::Admission::default(),
         clock,

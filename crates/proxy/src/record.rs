@@ -162,11 +162,8 @@ impl Record {
     /// Why the call did not go as it should.
     pub(crate) fn stopped(&mut self, stop: &Stop) {
         match stop {
-            Stop::Refused(refusal, _) => {
-                self.outcome = refusal.reason.into();
-                self.word = refusal.reason.word();
-                self.answerer = Answerer::Gateway;
-            }
+            Stop::Refused(refusal, _) => self.refused(refusal.reason),
+            Stop::Late(reason) => self.refused(*reason),
             Stop::Failed(failure) => self.failed(failure.fault),
             Stop::Cut(fault) => {
                 self.failed(*fault);
@@ -176,6 +173,12 @@ impl Record {
                 }
             }
         }
+    }
+
+    fn refused(&mut self, reason: Reason) {
+        self.outcome = reason.into();
+        self.word = reason.word();
+        self.answerer = Answerer::Gateway;
     }
 
     fn failed(&mut self, fault: Fault) {
@@ -229,7 +232,7 @@ impl Record {
             if request.version == Version::Http2 { Protocol::Http2 } else { Protocol::Http1 };
         call.tls = peer.tls;
         call.method = request.method();
-        call.host = request.text(request.authority);
+        call.host = host_of(request.text(request.authority));
         call.path = match &self.rewritten_path {
             Some(path) => path.as_bytes(),
             None => request.text(request.path),
@@ -267,6 +270,15 @@ impl Record {
     }
 }
 
+/// The host of an authority that was found to be one: without the port.
+fn host_of(authority: &[u8]) -> &[u8] {
+    match memchr::memrchr(b':', authority) {
+        // An IPv6 address has its brackets.
+        Some(colon) if authority.last() != Some(&b']') => &authority[..colon],
+        _ => authority,
+    }
+}
+
 /// The name of a limit, without an allocation.
 fn joined<'a>(state: &LimitState, into: &'a mut [u8; LIMIT_NAME_BYTES]) -> &'a str {
     let mut len = 0;
@@ -278,3 +290,6 @@ fn joined<'a>(state: &LimitState, into: &'a mut [u8; LIMIT_NAME_BYTES]) -> &'a s
     }
     std::str::from_utf8(&into[..len]).unwrap_or("")
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,7 +46,7 @@ impl Local {
         match stop {
             Stop::Refused(refusal, sentence) => Some(Self::refusal(refusal, *sentence, record)),
             Stop::Failed(failure) => Some(Self::failure(failure.fault, record)),
-            Stop::Cut(_) => None,
+            Stop::Cut(_) | Stop::Late(_) => None,
         }
     }
 
@@ -151,8 +151,9 @@ async fn unheard(
     record.stopped(&stop);
     worker.count_bound(&stop, request.version);
     if let Some(local) = Local::of(&stop, record) {
-        let due = (&mut *timer, worker.clock, live.bounds.write_ms);
-        if send(&local, incoming, record, false, due).await.is_err() {
+        let due = (&mut *timer, worker.clock, live.bounds.write_ms_over(request.version));
+        if let Err(fault) = send(&local, incoming, record, false, due).await {
+            worker.count_bound(&Stop::Cut(fault), request.version);
             incoming.cut();
         }
     }

@@ -234,6 +234,14 @@ impl Download {
     }
 }
 
+/// The answer has begun: whoever is refused now can only be cut off.
+fn late(stop: Stop) -> Stop {
+    match stop {
+        Stop::Refused(refusal, _) => Stop::Late(refusal.reason),
+        stop => stop,
+    }
+}
+
 /// Carries the answer's body down, and what is left of the request's body up meanwhile.
 pub(crate) async fn carry(
     incoming: &mut Incoming,
@@ -242,22 +250,24 @@ pub(crate) async fn carry(
     download: &mut Download,
     timer: &mut Timer,
     (clock, deadlines): (WorkerClock, &BodyDeadlines),
-) -> Result<(), Fault> {
+) -> Result<(), Stop> {
     let mut received = false;
     let mut seen = None;
     poll_fn(|cx| {
-        if !upload.over && upload.poll(cx, incoming, outgoing).is_err() {
-            return Poll::Ready(Err(Fault::CallerGone));
+        if !upload.over
+            && let Err(stop) = upload.poll(cx, incoming, outgoing)
+        {
+            return Poll::Ready(Err(late(stop)));
         }
         if !received {
             match download.poll(cx, incoming, outgoing) {
                 Poll::Ready(Ok(())) => {
                     received = true;
                     if incoming.finish(outgoing.trailers()).is_err() {
-                        return Poll::Ready(Err(Fault::CallerGone));
+                        return Poll::Ready(Err(Stop::Cut(Fault::CallerGone)));
                     }
                 }
-                Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
+                Poll::Ready(Err(fault)) => return Poll::Ready(Err(Stop::Cut(fault))),
                 Poll::Pending => {}
             }
         }
@@ -265,7 +275,7 @@ pub(crate) async fn carry(
             download.waiting = Waiting::Caller;
             match incoming.poll_flush(cx) {
                 Poll::Ready(flushed) => {
-                    return Poll::Ready(flushed.map_err(|Gone| Fault::CallerGone));
+                    return Poll::Ready(flushed.map_err(|Gone| Stop::Cut(Fault::CallerGone)));
                 }
                 Poll::Pending => {}
             }
@@ -276,7 +286,7 @@ pub(crate) async fn carry(
             && download.waiting == Waiting::Backend
             && incoming.poll_gone(cx).is_ready()
         {
-            return Poll::Ready(Err(Fault::CallerGone));
+            return Poll::Ready(Err(Stop::Cut(Fault::CallerGone)));
         }
         // A caller that took the rest of what was gathered has moved too: now the backend is waited for.
         // What still goes up counts only while the backend is waited for: it cannot buy time for a caller that
@@ -296,19 +306,17 @@ pub(crate) async fn carry(
             };
             timer.set(deadlines.call_ms.min(clock.now_ms() + pause));
         }
-        match timer.poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(()) if clock.now_ms() >= deadlines.call_ms => {
-                Poll::Ready(Err(Fault::CallTimeout))
-            }
-            Poll::Ready(()) if !upload.over && upload.waiting == Waiting::Caller => {
-                Poll::Ready(Err(Fault::CallerTooSlow))
-            }
-            Poll::Ready(()) if download.waiting == Waiting::Backend => {
-                Poll::Ready(Err(Fault::BackendBodyTimeout))
-            }
-            Poll::Ready(()) => Poll::Ready(Err(Fault::CallerTooSlow)),
+        if timer.poll(cx).is_pending() {
+            return Poll::Pending;
         }
+        let waits_for_caller = !upload.over && upload.waiting == Waiting::Caller;
+        Poll::Ready(Err(match download.waiting {
+            _ if clock.now_ms() >= deadlines.call_ms => Stop::Cut(Fault::CallTimeout),
+            // A backend that waits for the rest of the request must not look ill.
+            Waiting::Backend if waits_for_caller => Stop::Late(Reason::BodyTimeout),
+            Waiting::Backend => Stop::Cut(Fault::BackendBodyTimeout),
+            Waiting::Caller | Waiting::Nobody => Stop::Cut(Fault::CallerTooSlow),
+        }))
     })
     .await
 }

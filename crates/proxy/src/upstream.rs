@@ -42,12 +42,16 @@ pub use settings::Settings;
 pub use state::{BackendState, Slot};
 pub use view::{BackendCounts, BackendView, EndpointView, NameView};
 
+use crate::telemetry::Event;
 use crate::tls::{ClientTls, ClientTlsFiles, ClientTlsStore};
 use names::{Names, Question};
 use state::{ResolvedTarget, Shared, TargetSource};
 
 /// Milliseconds of a clock that never goes back.
 pub type NowMs = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Is told what is to be counted; from any thread.
+pub type Count = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// The backends of the running snapshot.
 pub struct Upstreams {
@@ -90,12 +94,13 @@ pub struct TargetSpec {
 }
 
 impl Upstreams {
-    /// Tasks (look-ups, checks) run on `control`; `now_ms` must be the clock whose numbers calls pass in.
-    pub fn new(control: Handle, now_ms: NowMs, resolver: Arc<dyn Resolve>) -> Self {
-        let names = Names::new(resolver, control.clone(), Arc::clone(&now_ms));
+    /// Tasks (look-ups, checks) run on `control`; `now_ms` must be the clock whose numbers calls pass in; `count` is
+    /// told of look-ups, checks, ejections and breakers.
+    pub fn new(control: Handle, now_ms: NowMs, resolver: Arc<dyn Resolve>, count: Count) -> Self {
+        let names = Names::new(resolver, control.clone(), Arc::clone(&now_ms), Arc::clone(&count));
         let checks = Arc::new(Semaphore::new(health::CHECKS_MAX));
         Self {
-            shared: Arc::new(Shared { control, now_ms, checks }),
+            shared: Arc::new(Shared { control, now_ms, count, checks }),
             names,
             tls: ClientTlsStore::default(),
             states: Mutex::default(),

@@ -138,22 +138,18 @@ impl Worker {
     /// Counts the bound that a call reached, if that is why it stopped.
     pub(crate) fn count_bound(&self, stop: &Stop, version: Version) {
         let bound = match stop {
-            Stop::Refused(refusal, _) => match refusal.reason {
-                Reason::HeadTooLarge => Bound::HeadBytes,
-                Reason::TooManyFields => Bound::HeadFields,
-                Reason::TargetTooLong => Bound::TargetBytes,
-                Reason::BodyTooLarge => Bound::BodyBytes,
-                Reason::BodyTimeout => Bound::BodyTimeout,
-                _ => return,
-            },
+            Stop::Refused(refusal, _) => bound_of(refusal.reason),
+            Stop::Late(reason) => bound_of(*reason),
             Stop::Cut(Fault::CallerTooSlow) if version == Version::Http2 => {
-                Bound::Http2StallTimeout
+                Some(Bound::Http2StallTimeout)
             }
-            Stop::Cut(Fault::CallerTooSlow) => Bound::WriteTimeout,
-            Stop::Cut(Fault::CallTimeout) => Bound::CallTimeout,
-            Stop::Failed(_) | Stop::Cut(_) => return,
+            Stop::Cut(Fault::CallerTooSlow) => Some(Bound::WriteTimeout),
+            Stop::Cut(Fault::CallTimeout) => Some(Bound::CallTimeout),
+            Stop::Failed(_) | Stop::Cut(_) => None,
         };
-        self.metrics.bound(bound);
+        if let Some(bound) = bound {
+            self.metrics.bound(bound);
+        }
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -207,6 +203,18 @@ impl Worker {
         };
         Place { worker: Rc::clone(self), index }
     }
+}
+
+/// The bound that a call has reached which is refused for a reason.
+fn bound_of(reason: Reason) -> Option<Bound> {
+    Some(match reason {
+        Reason::HeadTooLarge => Bound::HeadBytes,
+        Reason::TooManyFields => Bound::HeadFields,
+        Reason::TargetTooLong => Bound::TargetBytes,
+        Reason::BodyTooLarge => Bound::BodyBytes,
+        Reason::BodyTimeout => Bound::BodyTimeout,
+        _ => return None,
+    })
 }
 
 impl Place {
@@ -274,7 +282,17 @@ impl WorkerClock {
     }
 }
 
+/// The runtime's clock, which a test may stop.
+#[cfg(test)]
+fn monotonic_us() -> u64 {
+    use std::sync::LazyLock;
+    static FIRST: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+    let first = *FIRST;
+    u64::try_from(Instant::now().into_std().duration_since(first).as_micros()).unwrap_or(u64::MAX)
+}
+
 /// The clock behind `Instant`, without the arithmetic that makes one.
+#[cfg(not(test))]
 fn monotonic_us() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec.cast_unsigned() * 1_000_000 + now.tv_nsec.cast_unsigned() / 1_000

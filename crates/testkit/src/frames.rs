@@ -175,6 +175,52 @@ impl Http2 {
         this
     }
 
+    /// Takes a connection of the gateway as its backend: reads the preface and sends settings.
+    ///
+    /// # Panics
+    /// If something else than HTTP/2 comes.
+    pub fn accept(stream: &TcpStream) -> Self {
+        const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        let mut stream = stream.try_clone().expect("a socket");
+        stream.set_nodelay(true).expect("an option");
+        let mut preface = [0; PREFACE.len()];
+        stream.read_exact(&mut preface).expect("the gateway sends a preface");
+        assert_eq!(preface, *PREFACE);
+        let mut this = Self { stream, buffer: Vec::new(), next: 2 };
+        this.frame(kind::SETTINGS, 0, 0, []);
+        this
+    }
+
+    /// The stream of the next request; `None` when the connection has ended. Answers settings and pings on the way.
+    pub fn asked(&mut self) -> Option<u32> {
+        loop {
+            let frame = self.next_frame()?;
+            match frame.kind {
+                kind::SETTINGS if frame.flags & flag::ACK == 0 => {
+                    self.frame(kind::SETTINGS, flag::ACK, 0, []);
+                }
+                kind::PING if frame.flags & flag::ACK == 0 => {
+                    self.frame(kind::PING, flag::ACK, 0, frame.payload);
+                }
+                kind::HEADERS => return Some(frame.stream),
+                _ => {}
+            }
+        }
+    }
+
+    /// Answers a request with 200 and a body.
+    pub fn answer(&mut self, stream: u32, body: &[u8]) {
+        const STATUS_200: [u8; 1] = [0x88];
+        self.frame(kind::HEADERS, flag::END_HEADERS, stream, STATUS_200);
+        self.frame(kind::DATA, flag::END_STREAM, stream, body);
+    }
+
+    /// Says that nothing beyond a stream is looked at.
+    pub fn go_away(&mut self, last: u32, code: u32) {
+        let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
+        self.frame(kind::GOAWAY, 0, 0, payload);
+    }
+
     /// Sends bytes as they are; false once the gateway has gone.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).is_ok()

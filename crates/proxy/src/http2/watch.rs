@@ -24,10 +24,14 @@ const LINGER_BYTES: usize = 1 << 20;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 
-/// Where a connection stands in its frames.
+/// `REFUSED_STREAM` (RFC 9113 §7).
+const REFUSED_STREAM: u32 = 7;
+
+/// Where a connection stands in its frames, in one direction.
 pub(super) struct Frames {
     /// Bytes of the preface still to come.
     preface: usize,
@@ -37,6 +41,8 @@ pub(super) struct Frames {
     /// Bytes of a frame's payload still to come.
     left: usize,
     kind: u8,
+    /// Of a `RST_STREAM`, as far as it has come.
+    code: u32,
     /// A block of fields has begun and not ended.
     in_block: bool,
 }
@@ -48,16 +54,27 @@ pub(super) struct Seen {
     pub(super) heads: u32,
     /// Frames that carry neither a head nor payload.
     pub(super) others: u32,
+    /// Streams that are reset, for whatever reason.
+    pub(super) resets: u32,
+    /// Streams that are refused.
+    pub(super) refused: u32,
 }
 
 impl Frames {
-    pub(super) fn new() -> Self {
+    /// Those of the caller.
+    pub(super) fn received() -> Self {
+        Self { preface: PREFACE_BYTES, ..Self::sent() }
+    }
+
+    /// Those for the caller.
+    pub(super) fn sent() -> Self {
         Self {
-            preface: PREFACE_BYTES,
+            preface: 0,
             head: [0; HEAD_BYTES],
             have: 0,
             left: 0,
             kind: DATA,
+            code: 0,
             in_block: false,
         }
     }
@@ -72,6 +89,9 @@ impl Frames {
             if self.left > 0 {
                 let payload = self.left.min(rest.len());
                 self.left -= payload;
+                if self.kind == RST_STREAM {
+                    self.reset(&rest[..payload], &mut seen);
+                }
                 rest = &rest[payload..];
                 continue;
             }
@@ -87,7 +107,15 @@ impl Frames {
         seen
     }
 
+    fn reset(&mut self, code: &[u8], seen: &mut Seen) {
+        self.code = code.iter().fold(self.code, |code, byte| code << 8 | u32::from(*byte));
+        if self.left == 0 {
+            seen.refused += u32::from(self.code == REFUSED_STREAM);
+        }
+    }
+
     fn begin(&mut self, seen: &mut Seen) {
+        self.code = 0;
         let [a, b, c, kind, flags, ..] = self.head;
         self.left = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
         self.kind = kind;
@@ -97,6 +125,7 @@ impl Frames {
             DATA => {}
             _ => seen.others += 1,
         }
+        seen.resets += u32::from(kind == RST_STREAM);
         if kind == HEADERS || kind == CONTINUATION {
             self.in_block = flags & END_HEADERS == 0;
         }
@@ -112,6 +141,7 @@ impl Frames {
 pub(super) struct Watched<T> {
     io: T,
     frames: Frames,
+    sent: Frames,
     /// What may still be thrown away at the end.
     linger_bytes: usize,
     tally: Rc<Tally>,
@@ -119,7 +149,8 @@ pub(super) struct Watched<T> {
 
 impl<T> Watched<T> {
     pub(super) fn new(io: T, tally: Rc<Tally>) -> Self {
-        Self { io, frames: Frames::new(), linger_bytes: LINGER_BYTES, tally }
+        let (frames, sent) = (Frames::received(), Frames::sent());
+        Self { io, frames, sent, linger_bytes: LINGER_BYTES, tally }
     }
 }
 
@@ -162,13 +193,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Watched<T> {
         Poll::Ready(())
     }
 
-    fn wrote(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn wrote(
+        &mut self,
+        polled: Poll<io::Result<usize>>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         match &polled {
-            Poll::Ready(Ok(count)) => self.tally.wrote(*count),
+            Poll::Ready(Ok(count)) => {
+                self.tally.wrote(*count);
+                self.follow(slices, *count);
+            }
             Poll::Ready(Err(_)) => {}
             Poll::Pending => self.tally.wrote(0),
         }
         polled
+    }
+
+    /// `h2` refuses a stream that is one too many without asking anybody.
+    fn follow(&mut self, slices: &[io::IoSlice<'_>], mut count: usize) {
+        let mut refused = 0;
+        for slice in slices {
+            let written = &slice[..slice.len().min(count)];
+            refused += self.sent.follow(written).refused;
+            count -= written.len();
+        }
+        if refused > 0 {
+            self.tally.refused(refused);
+        }
     }
 }
 
@@ -179,7 +230,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write(cx, bytes);
-        self.wrote(polled)
+        self.wrote(polled, &[io::IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -188,7 +239,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
-        self.wrote(polled)
+        self.wrote(polled, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

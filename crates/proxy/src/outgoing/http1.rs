@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use portway_http1::{
-    self as http1, BodyLimits, Field, Framing, HeadLimits, Progress, Reject, RequestKind,
-    ResponseHead,
+    self as http1, BodyDecoder, BodyLimits, Decoded, Field, Framing, HeadLimits, Progress, Reject,
+    RequestKind, ResponseHead,
 };
 
 use crate::body::{BodyReader, Broken, Part};
@@ -25,6 +25,8 @@ pub(crate) struct Http1Outgoing {
     chunked: bool,
     /// Whether the request went out to its end.
     sent: bool,
+    /// Whether any byte of an answer has come.
+    heard: bool,
     /// Whether the backend keeps the connection.
     persistent: bool,
 }
@@ -39,6 +41,7 @@ impl Http1Outgoing {
             progress: Progress::default(),
             chunked: false,
             sent: false,
+            heard: false,
             persistent: false,
         }
     }
@@ -80,16 +83,24 @@ impl Http1Outgoing {
             if let Some(lent) = self.inbox.lent() {
                 let (bytes, fields) = lent.parts();
                 match http1::parse_response(bytes, fields, kind, limits, &mut self.progress) {
-                    Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                    Ok(Some(head)) if is_sound(&head, bytes) => return Poll::Ready(Ok(head)),
+                    Ok(Some(_)) => {
+                        return Poll::Ready(Err(Failure::sent(Fault::BackendInvalid)));
+                    }
                     Ok(None) => {}
                     Err(reject) => return Poll::Ready(Err(Failure::sent(fault(reject)))),
                 }
             }
             match ready!(self.inbox.poll_fill(cx, &mut self.stream, Size::Large)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(Failure::sent(Fault::BackendClosed))),
-                Ok(_) => {}
+                Ok(_) => self.heard = true,
             }
         }
+    }
+
+    /// Whether not a byte of an answer has come.
+    pub(crate) fn is_unheard(&self) -> bool {
+        !self.heard
     }
 
     pub(crate) fn answer(&mut self) -> (&[u8], &[Field]) {
@@ -134,6 +145,24 @@ impl Http1Outgoing {
             worker.pool.give(endpoint, self.stream, until_ms);
         }
     }
+}
+
+/// Whether what came with the head is as the head says. As long as nothing was sent to the caller, one that is not can
+/// still be answered for.
+fn is_sound(head: &ResponseHead, bytes: &[u8]) -> bool {
+    if head.framing != Framing::Chunked {
+        return true;
+    }
+    let mut decoder = BodyDecoder::new(head.framing, BodyLimits::default());
+    let mut rest = &bytes[head.len..];
+    while !rest.is_empty() {
+        match decoder.decode(rest) {
+            Ok(Decoded::Data { consumed, .. }) => rest = &rest[consumed..],
+            Ok(_) => return true,
+            Err(_) => return false,
+        }
+    }
+    true
 }
 
 fn fault(reject: Reject) -> Fault {

@@ -4,21 +4,28 @@
 //! opened.
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes};
-use h2::client::{ResponseFuture, SendRequest};
-use h2::{RecvStream, SendStream};
+use h2::client::{Connection, ResponseFuture, SendRequest};
+use h2::{Ping, RecvStream, SendStream};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Uri};
 use portway_http1::{Field, Framing, ResponseHead, Version};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::pulse::Pulse;
 use crate::body::{Broken, Part};
 use crate::buffer::{Lent, give_back_out, lend_out};
 use crate::failure::{Failure, Fault};
 use crate::lines;
 use crate::stream::Stream;
+use crate::timer::Timer;
+use crate::worker::WorkerClock;
 
 /// Calls that share a connection, whatever the backend allows.
 const STREAMS_MAX: u32 = 100;
@@ -41,16 +48,21 @@ pub(crate) struct Http2Connection {
     streams: Cell<u32>,
     /// No further call goes over it; those under way may end.
     closed: Cell<bool>,
-    /// When something last came.
-    heard_ms: Cell<u64>,
+    pulse: Rc<Pulse>,
     /// Since when it has had no streams.
     pub(crate) idle_since_ms: Cell<u64>,
 }
 
 impl Http2Connection {
     /// Opens HTTP/2 over a stream; a task of the worker drives it from then on.
-    pub(crate) async fn open(stream: Stream, head_bytes: usize) -> Result<Rc<Self>, Failure> {
+    pub(crate) async fn open(
+        stream: Stream,
+        head_bytes: usize,
+        clock: WorkerClock,
+    ) -> Result<Rc<Self>, Failure> {
         let https = stream.is_tls();
+        let pulse = Rc::new(Pulse::new(clock.now_ms()));
+        let stream = Heard { stream, pulse: Rc::clone(&pulse), clock };
         let head_bytes = u32::try_from(head_bytes).unwrap_or(u32::MAX);
         let (send, driver) = h2::client::Builder::new()
             .enable_push(false)
@@ -66,13 +78,12 @@ impl Http2Connection {
             https,
             streams: Cell::new(0),
             closed: Cell::new(false),
-            heard_ms: Cell::new(0),
+            pulse: Rc::clone(&pulse),
             idle_since_ms: Cell::new(u64::MAX),
         });
         let driven = Rc::downgrade(&connection);
         tokio::task::spawn_local(async move {
-            // Why it ended shows in the calls that it ended.
-            let _ = driver.await;
+            drive(driver, &pulse, clock).await;
             if let Some(connection) = driven.upgrade() {
                 connection.closed.set(true);
             }
@@ -81,9 +92,11 @@ impl Http2Connection {
     }
 
     /// Whether one more call may go over it.
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self, now_ms: u64) -> bool {
         let most = self.send.current_max_send_streams().min(STREAMS_MAX as usize);
-        (self.streams.get() as usize) < most && !self.is_leaving()
+        (self.streams.get() as usize) < most
+            && !self.pulse.is_doubtful(now_ms)
+            && !self.is_leaving()
     }
 
     /// Whether the backend has closed it or said that it will.
@@ -104,6 +117,79 @@ impl Http2Connection {
     }
 }
 
+/// Drives a connection to its end. Why it ended shows in the calls that it ended.
+async fn drive(mut driver: Connection<Heard, Bytes>, pulse: &Pulse, clock: WorkerClock) {
+    let mut pings = driver.ping_pong().expect("asked for once");
+    let mut timer = Timer::new(clock.base());
+    poll_fn(|cx| {
+        pulse.set_waker(cx.waker());
+        if pulse.take_question() && pings.send_ping(Ping::opaque()).is_err() {
+            pulse.could_not_ask();
+        }
+        if Pin::new(&mut driver).poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // What it says was heard with its bytes; it must be taken so that another can be sent.
+        let _ = pings.poll_pong(cx);
+        timer.set(pulse.gone_ms());
+        timer.poll(cx)
+    })
+    .await;
+}
+
+/// A connection that notes when something comes.
+struct Heard {
+    stream: Stream,
+    pulse: Rc<Pulse>,
+    clock: WorkerClock,
+}
+
+impl AsyncRead for Heard {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            this.pulse.hear(this.clock.now_ms());
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Heard {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
 /// One call over a connection to a backend.
 pub(crate) struct Http2Outgoing {
     connection: Rc<Http2Connection>,
@@ -120,13 +206,17 @@ pub(crate) struct Http2Outgoing {
     piece: Bytes,
     answer_trailers: Option<HeaderMap>,
     ended: bool,
+    /// Whether the connection was going away before the backend looked at the call.
+    unserved: bool,
     begun_ms: u64,
-    clock: crate::worker::WorkerClock,
+    clock: WorkerClock,
 }
 
 impl Http2Outgoing {
-    pub(crate) fn new(connection: Rc<Http2Connection>, clock: crate::worker::WorkerClock) -> Self {
+    pub(crate) fn new(connection: Rc<Http2Connection>, clock: WorkerClock) -> Self {
         connection.streams.set(connection.streams.get() + 1);
+        let begun_ms = clock.now_ms();
+        connection.pulse.begin(begun_ms);
         Self {
             request: connection.send.clone(),
             connection,
@@ -141,7 +231,8 @@ impl Http2Outgoing {
             piece: Bytes::new(),
             answer_trailers: None,
             ended: false,
-            begun_ms: clock.now_ms(),
+            unserved: false,
+            begun_ms,
             clock,
         }
     }
@@ -225,19 +316,20 @@ impl Http2Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Result<ResponseHead, Failure>> {
         if self.response.is_none() && self.connection.is_closed() {
+            self.unserved = true;
             return Poll::Ready(Err(Failure::unsent(Fault::BackendClosed)));
         }
         let Some(response) = self.response.as_mut() else { return Poll::Pending };
-        let heard_ms = &self.connection.heard_ms;
+        let pulse = &self.connection.pulse;
         if let Poll::Ready(Some(interim)) = response.poll_informational(cx) {
-            let interim = interim.map_err(|error| failure(&error))?;
-            heard_ms.set(self.clock.now_ms());
+            let interim = interim.map_err(|error| failure(&error, &mut self.unserved))?;
+            pulse.answered();
             let (parts, ()) = interim.into_parts();
             return Poll::Ready(self.show(parts.status.as_u16(), &parts.headers, Framing::None));
         }
-        let answer =
-            ready!(std::pin::Pin::new(response).poll(cx)).map_err(|error| failure(&error))?;
-        heard_ms.set(self.clock.now_ms());
+        let answer = ready!(Pin::new(response).poll(cx))
+            .map_err(|error| failure(&error, &mut self.unserved))?;
+        pulse.answered();
         let (parts, receive) = answer.into_parts();
         let length = parts.headers.get(http::header::CONTENT_LENGTH);
         let framing = match length.and_then(|value| value.to_str().ok()?.parse().ok()) {
@@ -249,12 +341,20 @@ impl Http2Outgoing {
         Poll::Ready(self.show(parts.status.as_u16(), &parts.headers, framing))
     }
 
+    pub(crate) fn is_unserved(&self) -> bool {
+        self.unserved
+    }
+
     fn show(
         &mut self,
         status: u16,
         headers: &HeaderMap,
         framing: Framing,
     ) -> Result<ResponseHead, Failure> {
+        // What HTTP/1.1 would not let through, either.
+        if status > 599 {
+            return Err(Failure::sent(Fault::BackendInvalid));
+        }
         let lent = lines::answer(headers).map_err(|_| Failure::sent(Fault::BackendInvalid))?;
         self.answer = Some(lent);
         Ok(ResponseHead {
@@ -292,7 +392,7 @@ impl Http2Outgoing {
             };
             match ready!(receive.poll_data(cx)) {
                 Some(Ok(piece)) => {
-                    self.connection.heard_ms.set(self.clock.now_ms());
+                    self.connection.pulse.answered();
                     self.piece = piece;
                 }
                 Some(Err(_)) => return Poll::Ready(Err(Broken::Closed)),
@@ -333,22 +433,21 @@ impl Drop for Http2Outgoing {
         }
         // Sent, and no answer came.
         if self.send.is_some() && self.receive.is_none() {
-            let silent_since_ms = connection.heard_ms.get().max(self.begun_ms);
-            if silent_since_ms == self.begun_ms && self.clock.now_ms() >= self.begun_ms + SILENCE_MS
-            {
+            let is_late = self.clock.now_ms() >= self.begun_ms + SILENCE_MS;
+            if is_late && connection.pulse.is_silent_since(self.begun_ms) {
                 connection.closed.set(true);
             }
         }
     }
 }
 
-/// A stream that the backend refused, or that is beyond what a closing connection still serves, was
-/// not worked on (RFC 9113 §8.7).
-fn failure(error: &h2::Error) -> Failure {
-    let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    let unserved =
-        error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
-    if refused || unserved {
+/// A stream that the backend refused, or that is beyond the last one that it says it looks at, was not worked on,
+/// whatever the reason (RFC 9113 §6.8, §8.7): `h2` ends those with the `GOAWAY` and no others.
+fn failure(error: &h2::Error, unserved: &mut bool) -> Failure {
+    let is_beyond = error.is_go_away() && error.is_remote();
+    if is_beyond || error.reason() == Some(h2::Reason::REFUSED_STREAM) {
+        // Going away is no sign of trouble if no reason is given; refusing calls is.
+        *unserved = is_beyond && error.reason() == Some(h2::Reason::NO_ERROR);
         Failure::unsent(Fault::BackendClosed)
     } else if error.is_library() {
         Failure::sent(Fault::BackendInvalid)
@@ -383,3 +482,6 @@ fn to_request(head: &[u8], https: bool) -> Option<Request<()>> {
     *request.headers_mut() = headers;
     Some(request)
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,7 +97,7 @@ pub struct WorkerMetrics {
 }
 
 impl WorkerMetrics {
-    /// Counts one finished call: status (0: none was sent), duration, and the bytes of both bodies.
+    /// Counts one finished call: status (of a call without an answer: its fault's), duration, and the bytes of both bodies.
     pub fn count(
         &self,
         series: SeriesId,

@@ -94,7 +94,7 @@ pub struct CallRecord<'a> {
     pub tls: bool,
     /// Method, as it came.
     pub method: &'a [u8],
-    /// Host, canonical, or as it came where it could not be made so.
+    /// Host, as it came, without the port.
     pub host: &'a [u8],
     /// Path without the query: canonical, or as it came where it could not be made so.
     pub path: &'a [u8],
@@ -108,7 +108,7 @@ pub struct CallRecord<'a> {
     pub app: &'a str,
     /// Name of the app's plan.
     pub plan: &'a str,
-    /// Status of the answer; 0 when none was begun.
+    /// Status of the answer; where none was begun, that of the fault.
     pub status: u16,
     /// `ok`, or the word of the refusal or fault.
     pub outcome: &'a str,

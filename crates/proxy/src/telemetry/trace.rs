@@ -205,15 +205,19 @@ fn is_hex(text: &[u8]) -> bool {
         .fold(true, |all, digit| all & (digit.is_ascii_digit() | matches!(digit, b'a'..=b'f')))
 }
 
-/// Whether a `tracestate` field can be passed on (§3.3): a list of `key=value` whose keys are unique.
-/// Where there are several fields, each is a part of the list; the caller of this joins or repeats them.
-pub fn is_tracestate(field: &[u8]) -> bool {
-    if field.len() > TRACESTATE_BYTES_MAX {
+/// Whether a `tracestate` can be passed on (§3.3): a list of `key=value` whose keys are unique. All fields of a request
+/// are one list, and it is passed on whole or not at all: a vendor that finds its own entry missing takes
+/// the trace for another's.
+pub fn is_tracestate<'a>(fields: impl Iterator<Item = &'a [u8]> + Clone) -> bool {
+    // A field more costs a comma at the least.
+    let bytes: usize = fields.clone().map(|field| field.len() + 1).sum();
+    if bytes > TRACESTATE_BYTES_MAX + 1 {
         return false;
     }
     let mut keys: [&[u8]; TRACESTATE_MEMBERS_MAX] = [&[]; TRACESTATE_MEMBERS_MAX];
     let mut count = 0;
-    for member in field.split(|byte| *byte == b',').map(trim).filter(|member| !member.is_empty()) {
+    let members = fields.flat_map(|field| field.split(|byte| *byte == b','));
+    for member in members.map(trim).filter(|member| !member.is_empty()) {
         let Some(equals) = memchr::memchr(b'=', member) else { return false };
         let (key, value) = (&member[..equals], &member[equals + 1..]);
         // At most 32 members, so looking through those before is bounded.
@@ -310,7 +314,7 @@ impl std::fmt::Debug for RequestId {
     }
 }
 
-/// Whether an id can stand in a header, a log and a page without being quoted: 1–128 letters, digits and
+/// Whether an id can stand in a header, a log and a page without being quoted: 1–64 letters, digits and
 /// `-_.~+/=:@`.
 pub fn is_request_id(text: &[u8]) -> bool {
     matches!(text.len(), 1..=REQUEST_ID_BYTES_MAX)

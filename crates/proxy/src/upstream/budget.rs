@@ -1,44 +1,55 @@
-//! How many extra attempts a backend may cost: a share of the calls of the last ten seconds.
+//! How many extra attempts a backend may cost: a share of the calls that it got.
 //!
-//! A retry storm is stopped here: when everything fails, a backend gets at most `budget_percent` more than
-//! what callers send. A quiet service would then never retry (20 % of one call is none), so there is a
-//! floor: [`FLOOR`] extra attempts in ten seconds are allowed whatever the share says. The honest bound is
-//! therefore, whenever an extra attempt is granted: those of the last ten seconds, this one included, are at most
-//! `max(budget_percent of the calls of the same time, 3)`. With a budget of 0 there are none.
+//! A retry storm is stopped here. Every call earns `budget_percent` hundredths of an attempt, and every extra attempt
+//! costs a whole one; nothing is there at the start. So, counted from there, extra attempts are never more
+//! than that share of the calls, however few those were. What is not spent is saved for the moment when a target
+//! dies with many calls under way, up to [`SAVED_MAX`] attempts: over any stretch of time, extra attempts are at most the
+//! share of its calls and that. With a budget of 0 there are none. Attempts in place of one that reached nobody are not
+//! asked for here.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::window::Window;
 
-/// Extra attempts in ten seconds that are allowed however few calls there are.
-pub(super) const FLOOR: u64 = 3;
+/// Extra attempts that can be saved.
+pub(super) const SAVED_MAX: u64 = 100;
+/// Hundredths of an attempt.
+const WHOLE: u64 = 100;
 
-/// Calls and extra attempts of the last ten seconds.
+/// What is saved, and the calls and extra attempts of the last ten seconds, for who looks.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
+    /// In hundredths of an attempt.
+    saved: AtomicU64,
     window: Window,
 }
 
 impl Budget {
     /// Counts one call; once per call, not per attempt.
-    pub(super) fn deposit(&self, now_ms: u64) {
+    pub(super) fn deposit(&self, percent: u32, now_ms: u64) {
         self.window.add(1, 0, now_ms);
+        let earned = u64::from(percent.min(100));
+        // In quiet times it is full, and nobody writes to it.
+        let _ = self.saved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |saved| {
+            let more = (saved + earned).min(SAVED_MAX * WHOLE);
+            (more != saved).then_some(more)
+        });
     }
 
     /// Takes one extra attempt, if there is one.
-    ///
-    /// It is taken before it is judged and given back if it was too much, so that two threads at the edge
-    /// rather both go without than both go.
     pub(super) fn take(&self, percent: u32, now_ms: u64) -> bool {
-        if percent == 0 {
-            return false;
+        // What was saved before a document forbade it is not spent.
+        let taken = percent > 0
+            && self
+                .saved
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |saved| {
+                    saved.checked_sub(WHOLE)
+                })
+                .is_ok();
+        if taken {
+            self.window.add(0, 1, now_ms);
         }
-        self.window.add(0, 1, now_ms);
-        let sums = self.window.sums(now_ms);
-        let allowed = sums.first * u64::from(percent.min(100)) / 100;
-        if sums.second <= allowed.max(FLOOR) {
-            return true;
-        }
-        self.window.take_back_second(now_ms);
-        false
+        taken
     }
 
     /// Calls and extra attempts of the last ten seconds.

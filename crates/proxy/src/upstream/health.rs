@@ -52,9 +52,7 @@ pub(super) async fn keep_checking(
             matches!(tokio::time::timeout(timeout, plan.check()).await, Ok(true))
         };
         let (Some(endpoint), Some(owner)) = (endpoint.upgrade(), owner.upgrade()) else { return };
-        if !well {
-            owner.note_check_failed();
-        }
+        owner.note_check(well);
         if let Some(down) = streak.add(well, &active)
             && endpoint.set_down(down, now_ms())
         {

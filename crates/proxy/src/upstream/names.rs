@@ -27,7 +27,8 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::resolve::{Family, Found, NotFound, Resolve, Service};
-use super::{NowMs, view::NameView};
+use super::{Count, NowMs, view::NameView};
+use crate::telemetry::Event;
 
 /// Addresses of one name that are used.
 pub(super) const ADDRESSES_MAX: usize = 256;
@@ -70,6 +71,7 @@ pub(super) trait Listener: Send + Sync {
 pub(super) struct Name {
     question: Question,
     now_ms: NowMs,
+    count: Count,
     known: Mutex<Known>,
     listeners: Mutex<Vec<Weak<dyn Listener>>>,
     tried: watch::Sender<bool>,
@@ -118,12 +120,18 @@ pub(super) struct Names {
     resolver: Arc<dyn Resolve>,
     control: Handle,
     now_ms: NowMs,
+    count: Count,
     watched: Mutex<HashMap<Question, Weak<Name>>>,
 }
 
 impl Names {
-    pub(super) fn new(resolver: Arc<dyn Resolve>, control: Handle, now_ms: NowMs) -> Self {
-        Self { resolver, control, now_ms, watched: Mutex::default() }
+    pub(super) fn new(
+        resolver: Arc<dyn Resolve>,
+        control: Handle,
+        now_ms: NowMs,
+        count: Count,
+    ) -> Self {
+        Self { resolver, control, now_ms, count, watched: Mutex::default() }
     }
 
     /// The name, watched from now on at the latest.
@@ -133,7 +141,11 @@ impl Names {
             return name;
         }
         watched.retain(|_, name| name.strong_count() > 0);
-        let name = Arc::new(Name::new(question.clone(), Arc::clone(&self.now_ms)));
+        let name = Arc::new(Name::new(
+            question.clone(),
+            Arc::clone(&self.now_ms),
+            Arc::clone(&self.count),
+        ));
         let task = self.control.spawn(keep_current(
             Arc::downgrade(&name),
             question.clone(),
@@ -162,10 +174,11 @@ impl Names {
 }
 
 impl Name {
-    fn new(question: Question, now_ms: NowMs) -> Self {
+    fn new(question: Question, now_ms: NowMs, count: Count) -> Self {
         Self {
             question,
             now_ms,
+            count,
             known: Mutex::default(),
             listeners: Mutex::default(),
             tried: watch::Sender::new(false),
@@ -230,9 +243,11 @@ impl Name {
             let before = Arc::clone(&known.places);
             let taken = known.take(round, self.question.srv, now_ms);
             self.refused.fetch_add(taken.refused, Ordering::Relaxed);
-            if known.stale_since_ms.is_some() || known.answered_ms.is_none() {
+            let failed = known.stale_since_ms.is_some() || known.answered_ms.is_none();
+            if failed {
                 self.failures.fetch_add(1, Ordering::Relaxed);
             }
+            (self.count)(if failed { Event::LookupFailed } else { Event::LookupOk });
             (!std::mem::replace(&mut known.tried, true), known.places != before, taken.wait_s)
         };
         if changed {

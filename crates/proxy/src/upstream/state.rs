@@ -25,8 +25,9 @@ use super::gate::{self, Gate};
 use super::names::{Listener, Name};
 use super::settings::Settings;
 use super::view::{BackendCounts, BackendView, EndpointView};
-use super::{NowMs, health};
+use super::{Count, NowMs, health};
 use crate::failure::{Failure, Fault};
+use crate::telemetry::Event;
 use crate::tls::ClientTls;
 
 /// Endpoints of one backend at most, over all its names; further ones are left out.
@@ -57,6 +58,7 @@ pub(super) enum TargetSource {
 pub(super) struct Shared {
     pub(super) control: Handle,
     pub(super) now_ms: NowMs,
+    pub(super) count: Count,
     pub(super) checks: Arc<Semaphore>,
 }
 
@@ -158,7 +160,7 @@ impl BackendState {
         Ok(Slot { _place: place })
     }
 
-    /// The endpoint for a call: by the backend's balance, preferably none of `tried`.
+    /// The endpoint for a call, by the backend's balance.
     ///
     /// Endpoints that are down, ejected or have an open breaker get no calls, also when all are: a backend whose every
     /// breaker is open is given its rest rather than the full load, and since passive ejection always leaves one in place, this
@@ -167,17 +169,23 @@ impl BackendState {
     ///
     /// # Errors
     /// `DnsFailed` when the backend has names only and none ever had an address; else `NoTarget`.
-    pub fn pick(
+    pub fn pick(&self, hash: Option<u64>, now_ms: u64) -> Result<Arc<Endpoint>, Failure> {
+        let table = self.table.load();
+        match table.pick(hash, &[], &self.cursor, now_ms) {
+            Some(endpoint) => Ok(Arc::clone(endpoint)),
+            None => Err(self.no_target(&table)),
+        }
+    }
+
+    /// The endpoint for a further attempt, preferably none of `tried`; `None` if all are out, so that what came of
+    /// the first attempt stands.
+    pub fn pick_again(
         &self,
         hash: Option<u64>,
         tried: &[EndpointId],
         now_ms: u64,
-    ) -> Result<Arc<Endpoint>, Failure> {
-        let table = self.table.load();
-        match table.pick(hash, tried, &self.cursor, now_ms) {
-            Some(endpoint) => Ok(Arc::clone(endpoint)),
-            None => Err(self.no_target(&table)),
-        }
+    ) -> Option<Arc<Endpoint>> {
+        self.table.load().pick(hash, tried, &self.cursor, now_ms).map(Arc::clone)
     }
 
     fn no_target(&self, table: &Table) -> Failure {
@@ -194,9 +202,9 @@ impl BackendState {
         self.settings.load()
     }
 
-    /// Counts one call for the retry budget. Once per call, not per attempt.
-    pub fn deposit(&self, now_ms: u64) {
-        self.budget.deposit(now_ms);
+    /// Counts one call for the retry budget, by the settings that the call has. Once per call, not per attempt.
+    pub fn deposit(&self, settings: &Settings, now_ms: u64) {
+        self.budget.deposit(settings.budget_percent, now_ms);
     }
 
     /// Takes one extra attempt from the budget, if there is one. Whether the call itself may be repeated is the
@@ -261,6 +269,7 @@ impl BackendState {
 
     pub(super) fn note_breaker_opened(&self, endpoint: &Endpoint) {
         self.counts.breaker_openings.fetch_add(1, Ordering::Relaxed);
+        (self.shared.count)(Event::BreakerOpened);
         tracing::warn!(backend = %self.key, address = %endpoint.address, "breaker opened: too many of the latest calls failed");
     }
 
@@ -292,13 +301,17 @@ impl BackendState {
         }
         endpoint.eject(passive.eject.as_ms(), now_ms);
         self.counts.ejections.fetch_add(1, Ordering::Relaxed);
+        (self.shared.count)(Event::Ejected);
         tracing::warn!(backend = %self.key, address = %endpoint.address, failures_in_row, "target ejected for a while");
     }
 
     // ---- called by checks ----
 
-    pub(super) fn note_check_failed(&self) {
-        self.counts.check_failures.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn note_check(&self, well: bool) {
+        if !well {
+            self.counts.check_failures.fetch_add(1, Ordering::Relaxed);
+        }
+        (self.shared.count)(if well { Event::CheckOk } else { Event::CheckFailed });
     }
 
     pub(super) fn note_checked(&self, endpoint: &Endpoint, down: bool) {

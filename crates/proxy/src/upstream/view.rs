@@ -22,7 +22,7 @@ pub struct BackendView {
     pub names: Vec<NameView>,
     /// Calls of the last ten seconds.
     pub recent_calls: u64,
-    /// Extra attempts of the last ten seconds.
+    /// Extra attempts of the last ten seconds that the budget paid for.
     pub recent_retries: u64,
     /// What was counted since its state was made.
     pub counts: BackendCounts,

@@ -64,28 +64,6 @@ impl Window {
         }
     }
 
-    /// Takes one of the second count back that was added at the same `now_ms`.
-    pub(super) fn take_back_second(&self, now_ms: u64) {
-        let second_now = now_ms / 1_000;
-        let bucket = &self.buckets[(second_now % BUCKETS as u64) as usize];
-        let mut seen = bucket.load(Ordering::Relaxed);
-        loop {
-            let (of, first, second) = unpack(seen);
-            if of != stamp_of(second_now) || second == 0 {
-                return;
-            }
-            match bucket.compare_exchange_weak(
-                seen,
-                pack(of, first, second - 1),
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return,
-                Err(now) => seen = now,
-            }
-        }
-    }
-
     /// Both counts over the current second and the nine before it.
     pub(super) fn sums(&self, now_ms: u64) -> Sums {
         let second_now = now_ms / 1_000;

@@ -179,3 +179,42 @@ fn a_queue_is_bounded_and_answers_say_so() {
     codes.sort();
     assert_eq!(codes, ["first-byte-timeout", "queue-full", "queue-timeout"]);
 }
+
+#[test]
+fn what_goes_wrong_with_a_body_after_its_answer_has_begun_is_called_by_its_name() {
+    for (sent, outcome) in [
+        ("zz\r\n", "bad-request"),
+        ("5\r\nabcdefg\r\n", "bad-request"),
+        ("fff\r\n", "body-too-large"),
+        // Nothing more, from anybody.
+        ("", "body-timeout"),
+    ] {
+        let backend = Backend::scripted(|conversation| {
+            if conversation.read_head().is_some() {
+                let begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n";
+                conversation.say(begun.as_bytes());
+                conversation.wait_for_end();
+            }
+        });
+        let bounds = "bounds: { body_bytes: 1000 }";
+        let idle = if outcome == "body-timeout" { "300ms" } else { "1m" };
+        let more = format!(
+            ", timeouts: {{ idle: {idle} }}, breaker: {{ failure_percent: 1, min_calls: 1 }}"
+        );
+        let gateway = Gateway::start(&open_with(backend.address(), bounds, &more));
+        let mut client = Client::connect(gateway.address());
+        client.send("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let begun = client.bytes(12);
+        assert_eq!(begun, b"HTTP/1.1 200");
+        client.send(sent);
+        assert_eq!(client.ended(), Ended::Reset, "{sent:?}");
+        let line = gateway.log(1);
+        assert!(
+            line.contains(&format!("\"outcome\":\"{outcome}\",\"source\":\"gateway\"")),
+            "{line}"
+        );
+        assert!(line.contains("\"status\":200"), "{line}");
+        // It is not the doing of the target.
+        assert_eq!(gateway.metric("portway_endpoint_up"), 1.0, "{sent:?}");
+    }
+}

@@ -251,11 +251,16 @@ fn f4_a_body_without_end_ends_with_the_call() {
 
 #[test]
 fn f4_what_comes_unasked_on_a_connection_at_rest_is_nobodys_answer() {
-    let bad = Backend::scripted(|conversation| {
+    let (asked, at_rest) = std::sync::mpsc::channel();
+    let at_rest = std::sync::Mutex::new(at_rest);
+    let (said, is_said) = std::sync::mpsc::channel();
+    let bad = Backend::scripted(move |conversation| {
         if conversation.read().is_some() {
             conversation.answer(b"ok");
-            std::thread::sleep(Duration::from_millis(20));
+            // The caller has its answer, and the connection is at rest.
+            let _ = at_rest.lock().expect("not poisoned").recv();
             conversation.answer(b"EVIL");
+            let _ = said.send(());
             conversation.wait_for_end();
         }
     });
@@ -263,7 +268,9 @@ fn f4_what_comes_unasked_on_a_connection_at_rest_is_nobodys_answer() {
     for n in 1..=4 {
         assert_eq!(Client::get(gateway.address(), "/a").text(), "ok");
         assert_eq!(bad.connections(), n);
-        std::thread::sleep(Duration::from_millis(80));
+        // What was said lies at the gateway before the next call does.
+        asked.send(()).expect("the backend waits");
+        is_said.recv().expect("it was said");
     }
 }
 

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, Request, StatusCode};
-use portway_testkit::{Backend, Client, Gateway};
+use portway_testkit::frames::{self, kind};
+use portway_testkit::{Backend, Client, Gateway, Http2};
 use tokio::net::TcpStream;
 
 use crate::{open, open_with};
@@ -302,4 +303,32 @@ fn a_drain_says_goaway_and_lets_streams_end() {
         }
         panic!("the connection is still open");
     });
+}
+
+#[test]
+fn f3_a_short_answer_waits_for_the_callers_window_and_not_for_ever() {
+    let backend = Backend::saying("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfour");
+    let bounds = "bounds: { http2: { stall_timeout: 300ms } }";
+    let gateway = Gateway::start(&open_with(backend.address(), bounds, ""));
+    // One of the backend's, one of the gateway's own.
+    for path in ["/a", "/%00"] {
+        // An initial window of nothing (RFC 9113 §6.5.2).
+        let mut caller = Http2::connect(gateway.address(), &[(4, 0)]);
+        let stream = caller.ask(frames::request("GET", path));
+        assert_eq!(caller.outcome(stream).map(|frame| frame.kind), Some(kind::HEADERS), "{path}");
+        let cut = caller.outcome(stream).expect("it is not left to wait");
+        assert_eq!((cut.kind, cut.code()), (kind::RST_STREAM, 2), "{path}");
+    }
+    assert!(gateway.log(2).contains("\"outcome\":\"caller-too-slow\""));
+    assert_eq!(gateway.metric("portway_bounds_reached_total{bound=\"http2.stall_timeout\"}"), 2.0);
+}
+
+#[test]
+fn an_answer_that_is_broken_from_the_start_is_a_502_and_not_a_reset() {
+    let broken = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n";
+    let backend = Backend::saying(broken);
+    let gateway = Gateway::start(&open(backend.address(), ""));
+    let mut caller = Http2::connect(gateway.address(), &[]);
+    let stream = caller.ask(frames::request("GET", "/a"));
+    assert_eq!(caller.outcome(stream).map(|frame| frame.status()), Some(502));
 }

@@ -197,6 +197,16 @@ fn a_trace_is_continued_or_begun() {
     let sent = got.values("traceparent")[0].to_owned();
     assert!(sent.contains(trace) && !sent.contains("b7ad6b7169203331"), "{sent}");
     assert_eq!(got.values("tracestate"), ["a=b"]);
+    // All fields are one list, which passes whole or not at all.
+    for (lines, passed) in [
+        ("tracestate: a=b\r\ntracestate: c=d\r\n", &["a=b", "c=d"][..]),
+        ("tracestate: a=b\r\ntracestate: a=d\r\n", &[]),
+        ("tracestate: a=b\r\ntracestate: nothing\r\n", &[]),
+    ] {
+        let parent = format!("traceparent: 00-{trace}-b7ad6b7169203331-01\r\n");
+        let got = received(&gateway, &backend, &(parent + lines));
+        assert_eq!(got.values("tracestate"), passed, "{lines}");
+    }
     let got = received(
         &gateway,
         &backend,

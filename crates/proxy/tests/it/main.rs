@@ -1,6 +1,7 @@
 //! The whole gateway over real sockets.
 
 mod bounds;
+mod catalogue;
 mod descriptors;
 mod failures;
 mod framing;
@@ -8,6 +9,7 @@ mod headers;
 mod hostile;
 mod http1;
 mod http2;
+mod http2_backends;
 mod hygiene;
 mod limits;
 mod paths;

@@ -103,6 +103,7 @@ fn plans_quotas_and_services_of_an_app_count() {
     let statuses: Vec<u16> =
         (0..5).map(|_| get(&gateway, "/a", "X-Api-Key: secret-of-A\r\n").status).collect();
     assert_eq!(statuses, [200, 200, 200, 429, 429]);
+    assert_eq!(get(&gateway, "/a", "X-Api-Key: secret-of-A\r\n").problem(), "quota-exhausted");
     assert_eq!(backend.last().values("x-portway-plan"), ["small"]);
     let answer = get(&gateway, "/a", "X-Api-Key: secret-of-B\r\n");
     assert_eq!((answer.status, answer.problem().as_str()), (403, "app-not-allowed"));

@@ -81,6 +81,7 @@ fn the_certificate_fits_the_name_and_the_host_must_fit_the_connection() {
     ] {
         let answer = ask(gateway.address(), &folder, sni, host).expect("a handshake");
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{sni} {host}: {answer}");
+        assert_eq!(answer.contains("\"misdirected\""), status == "421", "{sni} {host}: {answer}");
     }
     assert_eq!(backend.last().values("x-forwarded-proto"), ["https"]);
 }

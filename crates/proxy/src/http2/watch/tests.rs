@@ -13,14 +13,14 @@ fn check(frames: &[Vec<u8>], heads: u32, others: u32, amid: bool) {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend(frames.concat());
     for step in 1..=bytes.len() {
-        let mut followed = Frames::new();
+        let mut followed = Frames::received();
         let mut sum = Seen::default();
         for piece in bytes.chunks(step) {
             let seen = followed.follow(piece);
             sum.heads += seen.heads;
             sum.others += seen.others;
         }
-        assert_eq!(sum, Seen { heads, others }, "{frames:?} by {step}");
+        assert_eq!(sum, Seen { heads, others, ..Seen::default() }, "{frames:?} by {step}");
         assert_eq!(followed.is_amid(), amid, "{frames:?} by {step}");
     }
 }
@@ -32,6 +32,23 @@ fn frames_are_counted_by_kind() {
     check(&[frame(1, 5, &[0x82; 20]), frame(3, 0, &[0; 4])], 1, 1, false);
     check(&[frame(1, 4, b"x"), frame(0, 0, b""), frame(0, 1, b"abc")], 1, 0, false);
     check(&[frame(200, 255, b"unknown")], 0, 1, false);
+}
+
+#[test]
+fn streams_that_are_refused_are_seen_however_they_are_cut() {
+    let bytes = [
+        frame(3, 0, &[0, 0, 0, 7]),
+        frame(0, 1, &[3; 9]),
+        frame(3, 0, &[0, 0, 0, 8]),
+        frame(3, 0, &[7, 0, 0, 0]),
+        frame(3, 0, &[0, 0, 0, 7]),
+    ]
+    .concat();
+    for step in 1..=bytes.len() {
+        let mut followed = Frames::sent();
+        let refused = bytes.chunks(step).map(|piece| followed.follow(piece).refused);
+        assert_eq!(refused.sum::<u32>(), 2, "by {step}");
+    }
 }
 
 #[test]

@@ -193,21 +193,18 @@ impl Event {
 pub enum Gauge {
     /// Calls under way.
     CallsInFlight,
-    /// Connections to backends that carry a call.
-    PoolBusy,
-    /// Connections to backends that wait for one.
+    /// Connections to backends that wait for a call.
     PoolIdle,
 }
 
 impl Gauge {
     /// All of them, in order; those of one family stand together.
-    pub const ALL: &'static [Self] = &[Self::CallsInFlight, Self::PoolBusy, Self::PoolIdle];
+    pub const ALL: &'static [Self] = &[Self::CallsInFlight, Self::PoolIdle];
 
     pub(super) const fn series(self) -> (&'static Family, Option<Label>) {
         match self {
             Self::CallsInFlight => (&family::CALLS_IN_FLIGHT, None),
-            Self::PoolBusy => (&family::POOL_CONNECTIONS, Some(("state", "busy"))),
-            Self::PoolIdle => (&family::POOL_CONNECTIONS, Some(("state", "idle"))),
+            Self::PoolIdle => (&family::POOL_IDLE, None),
         }
     }
 }

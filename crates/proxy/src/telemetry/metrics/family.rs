@@ -50,7 +50,7 @@ families! {
     START_TIME = Gauge "portway_start_time_seconds" [] "When the process started, seconds since 1970.";
     WORKERS = Gauge "portway_workers" [] "Threads that carry calls.";
 
-    CALLS = Counter "portway_calls_total" ["service", "class"] "Finished calls by service and class of status; class none: no answer was begun.";
+    CALLS = Counter "portway_calls_total" ["service", "class"] "Finished calls by service and class of status.";
     DURATION = Histogram "portway_call_duration_seconds" ["service"] "From the first byte of the request to the last of the answer.";
     RECEIVED = Counter "portway_received_bytes_total" ["service"] "Bytes of request bodies.";
     SENT = Counter "portway_sent_bytes_total" ["service"] "Bytes of answer bodies.";
@@ -67,9 +67,9 @@ families! {
     HTTP2_RESETS = Counter "portway_http2_resets_total" ["by"] "HTTP/2 streams of callers that were reset.";
     BOUNDS_REACHED = Counter "portway_bounds_reached_total" ["bound"] "How often a bound was reached; the names are those of gateway.bounds.";
 
-    RETRIES = Counter "portway_retries_total" ["result"] "Attempts after the first: made, or denied by the budget.";
+    RETRIES = Counter "portway_retries_total" ["result"] "Attempts after the first: made (also those that cost nothing of the budget), or denied by it.";
     POOL_USES = Counter "portway_pool_uses_total" ["connection"] "Attempts by the connection they took: opened, reused, or failed to open.";
-    POOL_CONNECTIONS = Gauge "portway_pool_connections" ["state"] "Connections to backends that are open.";
+    POOL_IDLE = Gauge "portway_pool_idle_connections" [] "Connections to backends that carry no call and are kept for the next.";
     LOOKUPS = Counter "portway_lookups_total" ["result"] "Look-ups of names of targets.";
     CHECKS = Counter "portway_checks_total" ["result"] "Active checks of targets.";
     EJECTIONS = Counter "portway_ejections_total" [] "Targets taken out after failures of calls.";

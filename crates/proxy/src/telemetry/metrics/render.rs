@@ -16,7 +16,7 @@ const BACKENDS_MAX: usize = 1000;
 /// Endpoints that are shown, of all backends together.
 const ENDPOINTS_MAX: usize = 2000;
 
-const CLASS_LABELS: [&str; CLASSES] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+const CLASS_LABELS: [&str; CLASSES] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const BUCKET_LABELS: [&str; BUCKETS] = [
     "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1",
     "2.5", "10", "+Inf",

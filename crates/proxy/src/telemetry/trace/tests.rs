@@ -106,7 +106,29 @@ fn a_repeated_parent_is_none() {
 
 #[track_caller]
 fn check_state(field: &str, valid: bool) {
-    assert_eq!(is_tracestate(field.as_bytes()), valid, "{field}");
+    assert_eq!(is_tracestate([field.as_bytes()].into_iter()), valid, "{field}");
+}
+
+#[test]
+fn all_fields_are_one_state() {
+    let check = |fields: &[&str], valid: bool| {
+        let fields_of = fields.iter().map(|field| field.as_bytes());
+        assert_eq!(is_tracestate(fields_of), valid, "{fields:?}");
+    };
+    check(&["a=1", "b=2"], true);
+    check(&["a=1", "", "b=2,c=3"], true);
+    check(&["a=1", "a=2"], false);
+    check(&["a=1", "no state"], false);
+    let half: Vec<String> = (0..17).map(|n| format!("k{n}=1")).collect();
+    let rest: Vec<String> = (17..33).map(|n| format!("k{n}=1")).collect();
+    let (half, rest) = (half.join(","), rest.join(","));
+    check(&[&half, &rest], false);
+    check(&[&half, rest.rsplit_once(',').expect("several").0], true);
+    let members = |from: usize| -> String {
+        (from..from + 8).map(|n| format!("k{n}={},", "v".repeat(256))).collect()
+    };
+    check(&[&members(0)], true);
+    check(&[&members(0), &members(8)], false);
 }
 
 #[test]
@@ -218,6 +240,6 @@ proptest! {
     fn any_parent_gives_a_valid_one(field in proptest::collection::vec(any::<u8>(), 0..80), seed in any::<[u8; 32]>()) {
         let context = TraceContext::from_field(Some(&field), &Random::from_seed(seed));
         prop_assert!(parse_traceparent(&context.traceparent()).is_some());
-        is_tracestate(&field);
+        is_tracestate([&field[..]].into_iter());
     }
 }

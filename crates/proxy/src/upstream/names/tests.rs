@@ -73,7 +73,7 @@ pub(in crate::upstream) fn test_clock() -> NowMs {
 
 fn names(script: &Arc<Script>) -> Names {
     let resolver: Arc<dyn Resolve> = Arc::clone(script) as _;
-    Names::new(resolver, Handle::current(), test_clock())
+    Names::new(resolver, Handle::current(), test_clock(), Arc::new(|_| {}))
 }
 
 fn host(name: &str) -> Question {

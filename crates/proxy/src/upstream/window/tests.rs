@@ -35,12 +35,3 @@ fn counts_saturate() {
     check(&[(0, u64::from(u32::MAX), 3)], 0, ((1 << 20) - 1, 3));
     check(&[(0, (1 << 20) - 1, 0), (0, 5, 1)], 0, ((1 << 20) - 1, 1));
 }
-
-#[test]
-fn one_can_be_taken_back() {
-    let window = Window::default();
-    window.add(4, 2, 1_000);
-    window.take_back_second(1_000);
-    window.take_back_second(5_000);
-    assert_eq!(window.sums(1_000), Sums { first: 4, second: 1 });
-}
