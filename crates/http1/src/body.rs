@@ -17,11 +17,11 @@ use crate::{Field, Framing, Reject};
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
     /// Bytes of one line before a chunk: size and extensions, without CRLF.
-    pub chunk_head_bytes: usize,
+    pub chunk_head_bytes: u32,
     /// Bytes of the trailer section.
-    pub trailer_bytes: usize,
+    pub trailer_bytes: u32,
     /// Trailer fields.
-    pub trailer_fields: usize,
+    pub trailer_fields: u32,
     /// Bytes of payload.
     pub body_bytes: u64,
 }
@@ -74,7 +74,7 @@ pub struct BodyDecoder {
     /// Payload seen or announced so far, in bytes.
     payload: u64,
     /// Bytes of chunk extensions so far.
-    extensions: usize,
+    extensions: u32,
     trailers: Option<Box<Trailers>>,
 }
 

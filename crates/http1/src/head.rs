@@ -62,22 +62,24 @@ impl Default for HeadLimits {
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Progress {
     /// Bytes already searched.
-    seen: usize,
+    seen: u32,
     /// Where the first field line that has not been judged begins; 0 while the first line lasts.
-    line: usize,
+    line: u32,
     /// Fields judged before that.
-    fields: usize,
+    fields: u32,
 }
 
 impl Progress {
     /// Whether the bytes since the last call can change anything: only a control byte ends a line.
     fn has_news(self, bytes: &[u8]) -> bool {
-        self.seen == 0 || self.seen > bytes.len() || control_at(bytes, self.seen) < bytes.len()
+        let seen = self.seen as usize;
+        seen == 0 || seen > bytes.len() || control_at(bytes, seen) < bytes.len()
     }
 
-    /// Remembers all of `bytes` as seen. A CR at the end is looked at again, with what follows it.
+    /// Remembers all of `bytes` as seen, which are not more than `u32::MAX`. A CR at the end is looked at again, with
+    /// what follows it.
     fn saw(&mut self, bytes: &[u8]) {
-        self.seen = bytes.len() - usize::from(bytes.last() == Some(&b'\r'));
+        self.seen = (bytes.len() - usize::from(bytes.last() == Some(&b'\r'))) as u32;
     }
 }
 
@@ -112,8 +114,8 @@ pub(crate) fn incremental<T>(
             Ok(Some(head))
         }
         Ok(Reading::Partial { line }) => {
-            progress.line = line;
-            progress.fields = fields.len();
+            progress.line = line as u32;
+            progress.fields = fields.len() as u32;
             progress.saw(window);
             partial(window, bound, progress)
         }
@@ -137,16 +139,17 @@ fn resume(
         progress.saw(window);
         return Ok(false);
     }
-    if progress.line == 0 || progress.line > window.len() {
+    let judged = progress.line as usize;
+    if judged == 0 || judged > window.len() {
         return Ok(true);
     }
     fields.clear();
-    let room = limits.fields.saturating_sub(progress.fields);
-    match field_lines(window, progress.line, fields, room) {
+    let room = limits.fields.saturating_sub(progress.fields as usize);
+    match field_lines(window, judged, fields, room) {
         Ok(Reading::Whole(_)) => Ok(true),
         Ok(Reading::Partial { line }) => {
-            progress.line = line;
-            progress.fields += fields.len();
+            progress.line = line as u32;
+            progress.fields += fields.len() as u32;
             progress.saw(window);
             Ok(false)
         }

@@ -29,9 +29,9 @@ pub(crate) enum Broken {
 pub(crate) struct BodyReader {
     decoder: BodyDecoder,
     /// Payload at the front of the inbox.
-    data: usize,
+    data: u32,
     /// Framing behind that payload.
-    behind: usize,
+    behind: u32,
     ended: bool,
 }
 
@@ -74,8 +74,9 @@ impl BodyReader {
             match self.decoder.decode(inbox.bytes()).map_err(Broken::Rejected)? {
                 Decoded::Data { start, end, consumed } => {
                     inbox.consume(start);
-                    self.data = end - start;
-                    self.behind = consumed - end;
+                    // An inbox is never anywhere near as large as these can count.
+                    self.data = (end - start) as u32;
+                    self.behind = (consumed - end) as u32;
                 }
                 Decoded::NeedMore { consumed } => {
                     inbox.consume(consumed);
@@ -93,15 +94,15 @@ impl BodyReader {
 
     /// The payload that `poll` found.
     pub(crate) fn data<'a>(&self, inbox: &'a Inbox) -> &'a [u8] {
-        &inbox.bytes()[..self.data]
+        &inbox.bytes()[..self.data as usize]
     }
 
     /// Drops the first bytes of it.
     pub(crate) fn consume(&mut self, inbox: &mut Inbox, count: usize) {
         inbox.consume(count);
-        self.data -= count;
+        self.data -= count as u32;
         if self.data == 0 {
-            inbox.consume(std::mem::take(&mut self.behind));
+            inbox.consume(std::mem::take(&mut self.behind) as usize);
         }
     }
 
@@ -114,7 +115,7 @@ impl BodyReader {
     pub(crate) fn discard(&mut self, inbox: &mut Inbox) -> bool {
         loop {
             match self.decode(inbox) {
-                Ok(Some(Part::Data)) => self.consume(inbox, self.data),
+                Ok(Some(Part::Data)) => self.consume(inbox, self.data as usize),
                 Ok(Some(Part::End)) => return true,
                 Ok(None) | Err(_) => return false,
             }

@@ -105,8 +105,8 @@ pub(crate) async fn serve(
     let held = worker.live();
     let live: &Live = &held;
     let trusted = forwarded::is_trusted(peer.address.ip(), &live.snapshot.trusted_proxies);
-    let mut open = Open::begin(worker, peer, live, request, trusted);
     let around = Surroundings { worker, peer, live, request, trusted };
+    let mut open = Open::begin(&around);
     if let Err(stop) = answer(&around, incoming, timer, &mut open.record).await {
         stopped(&around, incoming, timer, &mut open.record, stop).await;
     }

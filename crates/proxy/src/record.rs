@@ -6,7 +6,7 @@ use std::sync::Arc;
 use portway_http1::Known;
 use portway_policy::{App, LimitState, Phase, Reason};
 
-use crate::exchange::Stop;
+use crate::exchange::{Stop, Surroundings};
 use crate::failure::{Fault, Source};
 use crate::live::Live;
 use crate::peer::Peer;
@@ -24,29 +24,22 @@ const LIMIT_NAME_BYTES: usize = 64;
 /// gateway cuts what is left, or because of a panic.
 pub(crate) struct Open<'a> {
     pub(crate) record: Record,
-    worker: &'a Worker,
-    peer: &'a Peer,
-    live: &'a Live,
-    request: &'a Request,
+    around: &'a Surroundings<'a>,
     closed: bool,
 }
 
 impl<'a> Open<'a> {
-    pub(crate) fn begin(
-        worker: &'a Worker,
-        peer: &'a Peer,
-        live: &'a Live,
-        request: &'a Request,
-        trusted: bool,
-    ) -> Self {
+    pub(crate) fn begin(around: &'a Surroundings<'a>) -> Self {
+        let Surroundings { worker, peer, request, trusted, .. } = *around;
         let record = Record::begin(worker, peer, request, trusted);
-        Self { record, worker, peer, live, request, closed: false }
+        Self { record, around, closed: false }
     }
 
     /// Writes the line and counts.
     pub(crate) fn close(&mut self) {
         self.closed = true;
-        self.record.finish(self.worker, self.peer, self.live, self.request);
+        let Surroundings { worker, peer, live, request, .. } = *self.around;
+        self.record.finish(worker, peer, live, request);
     }
 }
 
@@ -57,7 +50,7 @@ impl Drop for Open<'_> {
         }
         let (stop, status) = if std::thread::panicking() {
             (Stop::Cut(Fault::Internal), Fault::Internal.status())
-        } else if self.worker.is_draining() {
+        } else if self.around.worker.is_draining() {
             (Stop::refused(Reason::Draining), Reason::Draining.status())
         } else {
             (Stop::Cut(Fault::CallerGone), Fault::CallerGone.status())

@@ -10,7 +10,7 @@ use std::task::Poll;
 use portway_http1 as http1;
 use portway_policy::{Detail, Reason, Refusal, rate_headers};
 
-use crate::exchange::Stop;
+use crate::exchange::{Stop, Surroundings};
 use crate::failure::Fault;
 use crate::forward;
 use crate::incoming::{Gone, Incoming, Length};
@@ -146,7 +146,8 @@ async fn unheard(
 ) {
     let live = worker.live();
     let request = Request::unheard(matches!(incoming, Incoming::Http2(_)));
-    let mut open = Open::begin(worker, peer, &live, &request, false);
+    let around = Surroundings { worker, peer, live: &live, request: &request, trusted: false };
+    let mut open = Open::begin(&around);
     let record = &mut open.record;
     record.stopped(&stop);
     worker.count_bound(&stop, request.version);

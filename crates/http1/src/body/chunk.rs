@@ -9,13 +9,13 @@ use crate::bytes::is_token;
 
 /// Extension bytes in one body. A body of many small chunks could otherwise carry a multiple of
 /// its payload in extensions for nothing.
-const EXTENSION_BYTES_MAX: usize = 16 * 1024;
+const EXTENSION_BYTES_MAX: u32 = 16 * 1024;
 
 /// How far a chunk line has been read.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct ChunkLine {
     size: u64,
-    bytes: usize,
+    bytes: u32,
     part: Part,
 }
 
@@ -46,8 +46,8 @@ impl ChunkLine {
         &mut self,
         bytes: &[u8],
         at: usize,
-        line_bytes_max: usize,
-        extensions: &mut usize,
+        line_bytes_max: u32,
+        extensions: &mut u32,
     ) -> Result<(usize, Option<u64>), Reject> {
         let mut at = at;
         while at < bytes.len() {

@@ -26,7 +26,7 @@ impl Trailers {
     ) -> Result<(usize, bool), Reject> {
         let mut at = at;
         while at < bytes.len() {
-            let room = limits.trailer_bytes.min(u32::MAX as usize) - self.bytes.len();
+            let room = limits.trailer_bytes as usize - self.bytes.len();
             let rest = &bytes[at..];
             let window = &rest[..rest.len().min(room)];
             let Some(end) = memchr(b'\n', window) else {
@@ -49,7 +49,7 @@ impl Trailers {
 
     /// Judges the line that has just been completed; whether it was the empty one.
     fn judge_line(&mut self, limits: &BodyLimits) -> Result<bool, Reject> {
-        let room = limits.trailer_fields.saturating_sub(self.fields.len());
+        let room = (limits.trailer_fields as usize).saturating_sub(self.fields.len());
         match field_lines(&self.bytes, self.line, &mut self.fields, room) {
             Ok(Reading::Whole(_)) => Ok(true),
             Ok(Reading::Partial { line }) => {
