@@ -26,7 +26,7 @@ use crate::telemetry::Event;
 use crate::timer::Timer;
 use crate::transfer::{self, AskedFor, Upload};
 use crate::upstream::{
-    BackendState, Endpoint, EndpointId, InFlight, Outcome, Settings, Slot, hash_key,
+    BackendState, Endpoint, EndpointId, InFlight, Outcome, Settings, Slot, Targets, hash_key,
 };
 use crate::worker::Worker;
 
@@ -81,6 +81,7 @@ struct Destination<'a> {
     decision: &'a Decision,
     operation: &'a Operation,
     state: &'a Arc<BackendState>,
+    targets: &'a Targets,
     settings: &'a Settings,
     /// When the call must have an answer.
     due_ms: u64,
@@ -102,6 +103,7 @@ pub(crate) async fn dispatch(
         decision,
         operation,
         state: &service.backends[usize::from(operation.backend)],
+        targets: &service.targets[usize::from(operation.backend)],
         settings: &service.settings[usize::from(operation.backend)],
         due_ms: record.started_us / 1_000 + operation.timeout_ms,
     };
@@ -111,8 +113,10 @@ pub(crate) async fn dispatch(
     loop {
         let attempts = usize::from(record.tries);
         let now_ms = record.last_us() / 1_000;
-        let endpoint =
-            to.state.pick(decision.hash, &tried[..attempts], now_ms).map_err(Stop::Failed)?;
+        let endpoint = to
+            .state
+            .pick(to.targets, decision.hash, &tried[..attempts], now_ms)
+            .map_err(Stop::Failed)?;
         tried[attempts] = endpoint.id;
         record.tries += 1;
         record.target = Some(endpoint.address);
