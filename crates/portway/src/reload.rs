@@ -3,6 +3,7 @@
 //! One thread reads, compiles and publishes; calls never wait for it. Documents that do not compile leave
 //! what is served as it is, and say so: on standard error, in `/snapshot` and in a metric.
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -127,7 +128,25 @@ impl<S: Served> Reload<S> {
     }
 
     /// One reading. It is told only after everybody who asks is answered by it. Gives the outcome on one line.
+    ///
+    /// A fault of this program that some odd document brings to light must not end the thread: the next edit, which
+    /// mends the document, would not be noticed any more.
     fn again(&self) -> String {
+        std::panic::catch_unwind(AssertUnwindSafe(|| self.read_and_publish()))
+            .unwrap_or_else(|_| self.failed_itself())
+    }
+
+    fn failed_itself(&self) -> String {
+        self.served.rejected();
+        let told = mistake("internal-fault", "a fault of Portway itself kept it from reading them");
+        let load = Load { at: SystemTime::now(), took_ms: 0, ok: false, diagnostics: vec![told] };
+        self.status.loaded(load, None);
+        let outcome = "the documents could not be read for a fault of Portway itself; what was served before goes on";
+        tracing::error!("{outcome}");
+        outcome.to_owned()
+    }
+
+    fn read_and_publish(&self) -> String {
         let started = Instant::now();
         let mut reading =
             self.library.compile(&self.overrides, &self.secrets, Some(&self.served.snapshot()));
@@ -206,12 +225,17 @@ fn stays<T: PartialEq>(
 /// A file that a backend needs and that only turned out to be unusable when it was to be served.
 fn unusable_file(message: String) -> Diagnostic {
     tracing::error!("{message}");
+    mistake("unusable-file", message)
+}
+
+/// An error that is at no place of a document.
+fn mistake(code: &'static str, message: impl Into<String>) -> Diagnostic {
     Diagnostic {
         severity: Severity::Error,
-        code: "unusable-file",
+        code,
         location: Location::default(),
         pointer: String::new(),
-        message,
+        message: message.into(),
         fix: String::new(),
     }
 }
@@ -238,3 +262,6 @@ pub fn short(hash: &str) -> &str {
 fn millis(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
