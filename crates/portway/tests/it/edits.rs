@@ -59,6 +59,8 @@ struct Seen {
     wrong: Mutex<Vec<String>>,
 }
 
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
 /// The ways in which calls are made.
 #[derive(Debug, Clone, Copy)]
 enum Way {
@@ -207,7 +209,7 @@ fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
 }
 
 /// Calls over one connection of HTTP/2, several at once.
-async fn http2(address: SocketAddr, seen: &Seen) -> Result<(), Box<dyn std::error::Error>> {
+async fn http2(address: SocketAddr, seen: &Seen) -> Outcome {
     let stream = TokioIo::new(tokio::net::TcpStream::connect(address).await?);
     let (sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await?;
@@ -256,11 +258,7 @@ fn open(
 }
 
 /// A message there and back.
-fn exchange(
-    socket: &mut WebSocket<TcpStream>,
-    number: usize,
-    seen: &Seen,
-) -> Result<(), Box<dyn std::error::Error>> {
+fn exchange(socket: &mut WebSocket<TcpStream>, number: usize, seen: &Seen) -> Outcome {
     let sent = format!("message {number}");
     socket.send(Message::text(sent.clone()))?;
     let came = socket.read()?;
@@ -272,7 +270,7 @@ fn exchange(
 }
 
 /// Messages over one WebSocket that stays open, and over others that are opened all the time.
-fn websocket(address: SocketAddr, seen: &Seen) -> Result<(), Box<dyn std::error::Error>> {
+fn websocket(address: SocketAddr, seen: &Seen) -> Outcome {
     let mut last = 0;
     let mut kept = open(address, seen, &mut last)?;
     for number in 0.. {
@@ -291,15 +289,14 @@ fn websocket(address: SocketAddr, seen: &Seen) -> Result<(), Box<dyn std::error:
 
 /// Starts callers of every kind.
 fn callers(address: SocketAddr, seen: &Arc<Seen>) -> Vec<JoinHandle<()>> {
-    let start =
-        |way: Way, work: fn(SocketAddr, &Seen) -> Result<(), Box<dyn std::error::Error>>| {
-            let seen = Arc::clone(seen);
-            std::thread::spawn(move || {
-                if let Err(error) = work(address, &seen) {
-                    seen.failed(way, &error);
-                }
-            })
-        };
+    let start = |way: Way, work: fn(SocketAddr, &Seen) -> Outcome| {
+        let seen = Arc::clone(seen);
+        std::thread::spawn(move || {
+            if let Err(error) = work(address, &seen) {
+                seen.failed(way, &error);
+            }
+        })
+    };
     vec![
         start(Way::Http1, |address, seen| Ok(http1(address, seen)?)),
         start(Way::Http1, |address, seen| Ok(http1(address, seen)?)),
@@ -314,7 +311,7 @@ fn callers(address: SocketAddr, seen: &Arc<Seen>) -> Vec<JoinHandle<()>> {
 /// Edits a document, in place and by renaming in turn.
 fn edit(directory: &Path, backend: SocketAddr, version: usize) {
     let text = document(backend, version);
-    if version % 2 == 0 {
+    if version.is_multiple_of(2) {
         write(directory, "services/a.yaml", &text);
     } else {
         write(directory, "services/.a.yaml.new", &text);
