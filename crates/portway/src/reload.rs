@@ -73,6 +73,7 @@ impl<S: Served> Reload<S> {
                 if was_asked {
                     systemd::reloading();
                     self.served.reopen_log();
+                    self.library.root().forget_known();
                 }
                 let certificates = self.certificates_if_stale(cause);
                 if was_asked || read.are_stale() {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 /// How long nothing may happen until a change is taken for complete.
@@ -170,7 +170,10 @@ fn tell(events: &SyncSender<Event>, event: notify::Result<notify::Event>) {
     let event = match event.map(|event| event.kind) {
         Ok(EventKind::Access(AccessKind::Close(AccessMode::Write))) => Event::Happened,
         Ok(EventKind::Access(_)) => return,
-        Ok(EventKind::Modify(ModifyKind::Data(_))) => Event::Written,
+        // A new file has nothing in it yet.
+        Ok(EventKind::Create(CreateKind::File) | EventKind::Modify(ModifyKind::Data(_))) => {
+            Event::Written
+        }
         Ok(_) | Err(_) => Event::Happened,
     };
     match events.try_send(event) {
