@@ -5,7 +5,7 @@ CARGO ?= cargo
 export PORTWAY_CORPUS ?= $(abspath ../shared/corpus)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench docs fuzz
+.PHONY: help build demo test edits lint bench docs fuzz
 
 help: ## Lists the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ demo: ## Starts three sample modules and a gateway; without a terminal it tries 
 
 test: ## Runs all tests; a Rust toolchain and a C compiler are all that is needed
 	$(CARGO) test --locked --workspace
+
+edits: ## 3,000 edits of the documents, ten a second for five minutes, under calls of every kind
+	PORTWAY_EDITS=3000 $(CARGO) test --locked -p portway --test it edits:: -- --nocapture
 
 lint: ## Format, clippy without warnings, and, if cargo-deny is installed, licences, bans and sources
 	$(CARGO) fmt --all --check

@@ -93,24 +93,39 @@ pub fn read_again(
     read_files(files, overrides, Some(remembered))
 }
 
-/// Texts that were read, with what they hold. Parsing is most of the cost of reading, and of a thousand
+/// Texts that were read, with what they hold. Parsing and checking are most of the cost of reading, and of a thousand
 /// documents usually one has changed.
 #[derive(Default)]
 pub struct Remembered {
-    texts: HashMap<String, (SourceFile, Parsed)>,
+    texts: HashMap<String, Known>,
+}
+
+/// A text that could be read.
+struct Known {
+    file: SourceFile,
+    parsed: Parsed,
+    /// The literals that were found where no secret may stand, if the schema had nothing against the text.
+    conforms: Option<Vec<String>>,
 }
 
 impl Remembered {
     /// What a text holds; only a text that can be read is remembered.
     fn parse(&mut self, file: &SourceFile) -> Result<Parsed, Vec<SyntaxFault>> {
         match self.texts.get(&file.name) {
-            Some((known, parsed)) if known == file => Ok(parsed.clone()),
+            Some(known) if known.file == *file => Ok(known.parsed.clone()),
             _ => {
                 let parsed = syntax::parse(&file.text, file.format)?;
-                self.texts.insert(file.name.clone(), (file.clone(), parsed.clone()));
+                let known = Known { file: file.clone(), parsed: parsed.clone(), conforms: None };
+                self.texts.insert(file.name.clone(), known);
                 Ok(parsed)
             }
         }
+    }
+
+    /// Where it is kept whether a unit conforms; not of one that has settings from outside in it.
+    fn conforms(&mut self, unit: &Unit) -> Option<&mut Option<Vec<String>>> {
+        let known = self.texts.get_mut(&unit.name).filter(|_| unit.origins.is_empty())?;
+        Some(&mut known.conforms)
     }
 
     fn keep_only(&mut self, files: &[SourceFile]) {
@@ -139,11 +154,11 @@ fn read_files(
         };
         reading.add_file(file, parsed);
     }
-    if let Some(remembered) = remembered {
+    if let Some(remembered) = &mut remembered {
         remembered.keep_only(files);
     }
     reading.apply(overrides);
-    reading.conform();
+    reading.conform(remembered);
     let declared = reading.declare();
     let document = reading.merge();
     let mut findings = Vec::new();
@@ -278,12 +293,21 @@ impl Reading {
         }
     }
 
-    /// Checks every tree against the schema.
-    fn conform(&mut self) {
+    /// Checks every tree against the schema, but for those of which it is known that it has nothing against them.
+    fn conform(&mut self, mut remembered: Option<&mut Remembered>) {
         for (value, unit) in self.values.iter_mut().zip(&self.sources.units) {
+            let mut known =
+                remembered.as_deref_mut().and_then(|remembered| remembered.conforms(unit));
+            if let Some(Some(literals)) = &known {
+                self.sources.literals.extend(literals.iter().cloned());
+                continue;
+            }
             let Some(map) = value.take() else { continue };
             let tree = Value::Object(map);
             let conform = conform(document_schema(), &tree);
+            if let Some(known) = known.as_mut().filter(|_| conform.findings.is_empty()) {
+                **known = Some(conform.literals.clone());
+            }
             for finding in conform.findings {
                 self.spoilt.insert(thing(&finding.pointer));
                 let location = unit.locate(&finding.pointer, finding.at);

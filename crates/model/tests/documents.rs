@@ -279,13 +279,20 @@ fn what_is_remembered_changes_nothing() {
         vec![file("a.yaml", &service("a", "pubic")), file("b.yaml", &b)],
         vec![file("a.yaml", "portway: [\n"), file("b.yaml", &b)],
         vec![file("b.yaml", &b)],
+        vec![file("a.yaml", &format!("{a}gateway: {{ workers: 2 }}\n")), file("b.yaml", &b)],
         vec![file("b.yaml", &a), file("a.yaml", &format!("{b}portway: 1\n"))],
         vec![file("a.yaml", &a), file("b.yaml", &b)],
     ];
+    let workers = |value: &str| {
+        let (pointer, origin) = ("/gateway/workers".to_owned(), "flag --workers".to_owned());
+        vec![Override { pointer, value: value.to_owned(), origin }]
+    };
     let mut remembered = Remembered::default();
     for files in versions {
-        let (again, told_again) = read_again(&files, &[], &mut remembered);
-        let (first, told) = read(&files, &[]);
-        assert_eq!((again.document, told_again), (first.document, told));
+        for overrides in [vec![], workers("3"), workers("many"), vec![]] {
+            let (again, told_again) = read_again(&files, &overrides, &mut remembered);
+            let (first, told) = read(&files, &overrides);
+            assert_eq!((again.document, told_again), (first.document, told));
+        }
     }
 }

@@ -8,7 +8,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
@@ -30,6 +30,8 @@ use crate::status::{Stage, Status, rfc3339};
 const CONNECTIONS_MAX: usize = 64;
 /// How long a head may take to arrive, and how long a connection may idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often it is told that nothing can be accepted.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// How long a connection may live in all.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -46,8 +48,6 @@ pub trait Watched: Send + Sync + 'static {
 struct Desk {
     status: Arc<Status>,
     watched: Arc<dyn Watched>,
-    /// Settings in force.
-    settings: Arc<Value>,
     /// Whether the listener is on a loopback address.
     loopback: bool,
 }
@@ -60,17 +60,11 @@ pub fn serve(
     listener: StdListener,
     status: Arc<Status>,
     watched: Arc<dyn Watched>,
-    settings: Value,
 ) -> io::Result<(SocketAddr, AbortHandle)> {
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    let desk = Desk {
-        status,
-        watched,
-        settings: Arc::new(settings),
-        loopback: address.ip().is_loopback(),
-    };
+    let desk = Desk { status, watched, loopback: address.ip().is_loopback() };
     let accepting = tokio::spawn(accept(listener, router(desk)));
     Ok((address, accepting.abort_handle()))
 }
@@ -88,12 +82,16 @@ fn router(desk: Desk) -> Router {
 
 async fn accept(listener: TcpListener, router: Router) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut told: Option<Instant> = None;
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "the admin listener cannot accept");
+                if told.is_none_or(|at| at.elapsed() > TOLD_EVERY) {
+                    tracing::warn!(%error, "the admin listener cannot accept; trying again");
+                    told = Some(Instant::now());
+                }
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 continue;
             }
@@ -116,12 +114,16 @@ async fn live() -> &'static str {
     "live\n"
 }
 
-async fn ready(State(desk): State<Desk>) -> (StatusCode, &'static str) {
-    match desk.status.stage() {
+async fn ready(State(desk): State<Desk>) -> (StatusCode, String) {
+    if let Some(illness) = desk.status.illness() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{illness}\n"));
+    }
+    let (status, word) = match desk.status.stage() {
         Stage::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
         Stage::Serving => (StatusCode::OK, "ready\n"),
         Stage::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
-    }
+    };
+    (status, word.to_owned())
 }
 
 async fn metrics(State(desk): State<Desk>) -> Response {
@@ -146,7 +148,9 @@ async fn snapshot(State(desk): State<Desk>) -> Json<Value> {
         }),
         None => Value::Null,
     };
-    view["settings"] = (*desk.settings).clone();
+    let in_force = desk.status.in_force();
+    view["settings"] = in_force.settings;
+    view["need_restart"] = json!(in_force.need_restart);
     Json(view)
 }
 

@@ -25,7 +25,8 @@ Exit codes:
   1  the documents or contracts have mistakes
   2  the command line is wrong, or a file on it cannot be read
   3  cannot start: an address is taken or not allowed, a certificate cannot be read
-  4  demo --exercise: an answer was not as promised";
+  4  demo --exercise: an answer was not as promised
+  5  run: a thread that carries calls has died; the process let the calls of the others end, and ended to be started anew";
 
 /// An API gateway in one binary: contracts in, a guarded, observed API out.
 #[derive(Debug, Parser)]

@@ -16,6 +16,8 @@ pub enum Exit {
     CannotStart = 3,
     /// `demo --exercise` got an answer that was not as promised.
     Unexpected = 4,
+    /// `run`: a thread that carries calls has died, so that the process ended itself to be started anew.
+    WorkerLost = 5,
 }
 
 impl From<Exit> for ExitCode {

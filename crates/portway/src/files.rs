@@ -6,11 +6,14 @@
 //! `RESOLVE_BENEATH`) or, on kernels without it, after following all links. Only regular files are
 //! read, and only up to a size. What a file means is not known here.
 
+use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use portway_contract::{LoadFault, Loader};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
@@ -29,6 +32,15 @@ pub struct Root {
     directory: OwnedFd,
     /// What was asked for, whether it exists or not: what has to be watched.
     asked: Mutex<Stamps>,
+    /// What was opened beneath the directory, by its path: as long as a file has the stamp that it had then, it is that
+    /// one, and need not be opened again. Of a thousand files usually one has changed.
+    known: Mutex<HashMap<String, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    stamp: u64,
+    text: Option<String>,
 }
 
 impl Root {
@@ -40,7 +52,7 @@ impl Root {
         let path = path.canonicalize()?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = openat(CWD, &path, flags, Mode::empty())?;
-        Ok(Self { path, directory, asked: Mutex::default() })
+        Ok(Self { path, directory, asked: Mutex::default(), known: Mutex::default() })
     }
 
     /// Where it is, all links followed.
@@ -53,8 +65,28 @@ impl Root {
     /// # Errors
     /// As for [`Loader::load`], and when it is not UTF-8.
     pub fn read_text(&self, path: &str) -> Result<String, LoadFault> {
-        String::from_utf8(self.load(path)?)
-            .map_err(|_| LoadFault::Other("it is not UTF-8 text".to_owned()))
+        if let Some((_, Some(text))) = self.unchanged(path, |known| known.text.clone()) {
+            return Ok(text);
+        }
+        let text = String::from_utf8(self.load(path)?)
+            .map_err(|_| LoadFault::Other("it is not UTF-8 text".to_owned()))?;
+        if let Some(known) = self.known().get_mut(path) {
+            known.text = Some(text.clone());
+        }
+        Ok(text)
+    }
+
+    /// What is known of a file that is still the one that was opened, with its stamp.
+    fn unchanged<T>(&self, path: &str, of: impl FnOnce(&Known) -> T) -> Option<(u64, T)> {
+        let place = self.path.join(path);
+        let known = self.known();
+        let known = known.get(path)?;
+        let now = stamp(&place.metadata().ok()?);
+        if now != known.stamp {
+            return None;
+        }
+        self.asked().note_with(place, now);
+        Some((now, of(known)))
     }
 
     /// The names of the regular files (or links) of a directory whose names fit `pattern`, in order.
@@ -88,7 +120,13 @@ impl Root {
 
     /// Forgets what was asked for, at the beginning of a new reading.
     pub fn forget_asked(&self) {
-        *self.asked() = Stamps::default();
+        let asked = std::mem::take(&mut *self.asked());
+        self.known().retain(|path, _| asked.has(&self.path.join(path)));
+    }
+
+    /// Opens everything again the next time, whatever stamps say.
+    pub fn forget_known(&self) {
+        self.known().clear();
     }
 
     /// What was asked for since then.
@@ -104,9 +142,20 @@ impl Root {
             Err(error) => Err(other(&error)),
         });
         match &opened {
-            Ok((_, found)) => self.asked().note_with(self.path.join(path), stamp(found)),
+            Ok((_, found)) => {
+                let stamp = stamp(found);
+                if is_settled(found) {
+                    self.known().insert(path.to_owned(), Known { stamp, text: None });
+                } else {
+                    self.known().remove(path);
+                }
+                self.asked().note_with(self.path.join(path), stamp);
+            }
             // It may come, or become readable.
-            Err(_) => self.asked().note(self.path.join(path)),
+            Err(_) => {
+                self.known().remove(path);
+                self.asked().note(self.path.join(path));
+            }
         }
         opened
     }
@@ -148,6 +197,10 @@ impl Root {
     fn asked(&self) -> MutexGuard<'_, Stamps> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Loader for Root {
@@ -169,8 +222,18 @@ impl Loader for Root {
 
 impl portway_snapshot::Files for Root {
     fn fingerprint(&self, path: &str) -> Option<u64> {
-        self.open_noted(path, OFlags::PATH).ok().map(|(_, found)| stamp(&found))
+        let unchanged = self.unchanged(path, |_| ()).map(|(stamp, ())| stamp);
+        unchanged
+            .or_else(|| self.open_noted(path, OFlags::PATH).ok().map(|(_, found)| stamp(&found)))
     }
+}
+
+/// Whether a change from now on is sure to give the file another stamp: times are as coarse as some seconds in some file
+/// systems.
+fn is_settled(found: &Metadata) -> bool {
+    const COARSEST_S: i64 = 5;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    found.ctime().saturating_add(COARSEST_S) < i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn other(error: &io::Error) -> LoadFault {

@@ -36,6 +36,8 @@ const MESSAGE_BYTES_MAX: usize = 1_024;
 /// How long a peer may take for one message. The new process loads its documents before it connects,
 /// so that only starting lies between the sockets and its word.
 const PEER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one waits after nobody could be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(5);
 /// What the new process says once it serves.
 const SERVING: &[u8] = b"serving";
 
@@ -186,8 +188,8 @@ impl Offer {
         let peer = match net::accept_with(&self.socket, SocketFlags::CLOEXEC) {
             Ok(peer) => peer,
             Err(error) => {
-                // Out of files, perhaps: not a reason to spin.
-                std::thread::sleep(Duration::from_millis(200));
+                // Out of files, perhaps: not a reason to spin, nor to say so all the time.
+                std::thread::sleep(ACCEPT_PAUSE);
                 return Err(error.into());
             }
         };

@@ -3,6 +3,7 @@
 //! One thread reads, compiles and publishes; calls never wait for it. Documents that do not compile leave
 //! what is served as it is, and say so: on standard error, in `/snapshot` and in a metric.
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -13,7 +14,8 @@ use portway_snapshot::{Compiled, Snapshot};
 use crate::documents::{Library, Reading};
 use crate::secrets::ProcessSecrets;
 use crate::stamps::Stamps;
-use crate::status::{Load, Status};
+use crate::status::{InForce, Load, Status};
+use crate::systemd;
 use crate::terminal;
 use crate::watch::{Cause, Watch};
 
@@ -46,7 +48,7 @@ pub struct Reload<S> {
     /// Where secrets come from.
     pub secrets: ProcessSecrets,
     /// The settings that the process was started with.
-    pub in_force: Gateway,
+    pub started_with: Gateway,
     /// What serves.
     pub served: S,
     /// Where it is noted how it went.
@@ -67,14 +69,20 @@ impl<S: Served> Reload<S> {
             // Something may have changed between reading and watching.
             let mut next = Some(Cause::Changed);
             while let Some(cause) = next {
-                if cause == Cause::Asked {
+                let was_asked = cause == Cause::Asked;
+                if was_asked {
+                    systemd::reloading();
                     self.served.reopen_log();
+                    self.library.root().forget_known();
                 }
-                self.certificates_if_stale(cause);
-                if cause == Cause::Asked || read.are_stale() {
-                    self.again();
+                let certificates = self.certificates_if_stale(cause);
+                if was_asked || read.are_stale() {
+                    let documents = self.again();
                     read = self.read_so_far();
                     watch.follow(self.directories(&read));
+                    let outcome = [Some(documents.as_str()), certificates];
+                    let outcome = outcome.into_iter().flatten().collect::<Vec<_>>().join("; ");
+                    if was_asked { systemd::reloaded(&outcome) } else { systemd::status(&outcome) }
                 }
                 next = watch.wait();
             }
@@ -101,21 +109,45 @@ impl<S: Served> Reload<S> {
         directories
     }
 
-    fn certificates_if_stale(&mut self, cause: Cause) {
+    /// Says something if they cannot be used.
+    fn certificates_if_stale(&mut self, cause: Cause) -> Option<&'static str> {
         if cause != Cause::Asked && !self.certificates.are_stale() {
-            return;
+            return None;
         }
+        let mut outcome = None;
         self.certificates = self.certificates.renewed();
         for told in self.served.reload_certificates() {
             match told {
                 Ok(told) => tracing::info!("{told}"),
-                Err(why) => tracing::error!("certificates stay as they were: {why}"),
+                Err(why) => {
+                    tracing::error!("certificates stay as they were: {why}");
+                    outcome = Some("certificates stay as they were");
+                }
             }
         }
+        outcome
     }
 
-    /// One reading. It is told only after everybody who asks is answered by it.
-    fn again(&self) {
+    /// One reading. It is told only after everybody who asks is answered by it. Gives the outcome on one line.
+    ///
+    /// A fault of this program that some odd document brings to light must not end the thread: the next edit, which
+    /// mends the document, would not be noticed any more.
+    fn again(&self) -> String {
+        std::panic::catch_unwind(AssertUnwindSafe(|| self.read_and_publish()))
+            .unwrap_or_else(|_| self.failed_itself())
+    }
+
+    fn failed_itself(&self) -> String {
+        self.served.rejected();
+        let told = mistake("internal-fault", "a fault of Portway itself kept it from reading them");
+        let load = Load { at: SystemTime::now(), took_ms: 0, ok: false, diagnostics: vec![told] };
+        self.status.loaded(load, None);
+        let outcome = "the documents could not be read for a fault of Portway itself; what was served before goes on";
+        tracing::error!("{outcome}");
+        outcome.to_owned()
+    }
+
+    fn read_and_publish(&self) -> String {
         let started = Instant::now();
         let mut reading =
             self.library.compile(&self.overrides, &self.secrets, Some(&self.served.snapshot()));
@@ -141,46 +173,70 @@ impl<S: Served> Reload<S> {
             ok: live.is_some(),
             diagnostics: reading.diagnostics,
         };
-        self.status.loaded(load, live.is_some());
+        let in_force = live.is_some().then(|| in_force(&self.started_with, reading.gateway));
+        let need_restart =
+            in_force.as_ref().map(|now| now.need_restart.clone()).unwrap_or_default();
+        self.status.loaded(load, in_force);
         match live {
             Some((hash, anew)) => {
                 let hash = short(&hash);
                 tracing::info!(hash, services_compiled = anew, took_ms, "the documents are live");
-                self.say_what_needs_a_restart(&reading.gateway);
+                for field in need_restart {
+                    tracing::warn!("gateway.{field} was changed; that needs a restart");
+                }
+                format!("the documents are live ({hash})")
             }
             None => {
-                tracing::error!(
+                let outcome = format!(
                     "the documents have mistakes ({tally}); what was served before goes on"
                 );
+                tracing::error!("{outcome}");
+                outcome
             }
         }
     }
+}
 
-    fn say_what_needs_a_restart(&self, now: &Gateway) {
-        let was = &self.in_force;
-        let changed = [
-            ("listen", now.listen != was.listen),
-            ("admin", now.admin != was.admin),
-            ("workers", now.workers != was.workers),
-            ("log", now.log != was.log),
-            ("drain_timeout", now.drain_timeout != was.drain_timeout),
-            ("handover", now.handover != was.handover),
-        ];
-        for (field, _) in changed.iter().filter(|(_, changed)| *changed) {
-            tracing::warn!("gateway.{field} was changed; that needs a restart");
-        }
+/// The settings in force once documents with the settings `now` serve, in a process that was started with others.
+pub fn in_force(started_with: &Gateway, mut now: Gateway) -> InForce {
+    let mut need_restart = Vec::new();
+    let was = started_with.clone();
+    stays("listen", was.listen, &mut now.listen, &mut need_restart);
+    stays("admin", was.admin, &mut now.admin, &mut need_restart);
+    stays("workers", was.workers, &mut now.workers, &mut need_restart);
+    stays("log", was.log, &mut now.log, &mut need_restart);
+    stays("drain_timeout", was.drain_timeout, &mut now.drain_timeout, &mut need_restart);
+    stays("handover", was.handover, &mut now.handover, &mut need_restart);
+    InForce { settings: serde_json::to_value(now).unwrap_or_default(), need_restart }
+}
+
+/// A setting that stays as it was until a restart.
+fn stays<T: PartialEq>(
+    field: &'static str,
+    was: T,
+    now: &mut T,
+    need_restart: &mut Vec<&'static str>,
+) {
+    if *now != was {
+        need_restart.push(field);
+        *now = was;
     }
 }
 
 /// A file that a backend needs and that only turned out to be unusable when it was to be served.
 fn unusable_file(message: String) -> Diagnostic {
     tracing::error!("{message}");
+    mistake("unusable-file", message)
+}
+
+/// An error that is at no place of a document.
+fn mistake(code: &'static str, message: impl Into<String>) -> Diagnostic {
     Diagnostic {
         severity: Severity::Error,
-        code: "unusable-file",
+        code,
         location: Location::default(),
         pointer: String::new(),
-        message,
+        message: message.into(),
         fix: String::new(),
     }
 }
@@ -207,3 +263,6 @@ pub fn short(hash: &str) -> &str {
 fn millis(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

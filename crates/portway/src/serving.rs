@@ -9,7 +9,6 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portway_model::Gateway;
 use portway_proxy::{BindFault, Listen, Running};
 use portway_snapshot::{Compiled, Snapshot};
 use serde_json::{Value, json};
@@ -86,7 +85,6 @@ pub fn control_runtime() -> std::io::Result<Runtime> {
 /// When a socket, certificate or log file cannot be had.
 pub fn start(
     settings: &Settings,
-    gateway: &Gateway,
     compiled: Compiled,
     status: &Arc<Status>,
     files_max: u64,
@@ -117,7 +115,7 @@ pub fn start(
     let addresses = bound.addresses().into();
     let running = bound.run()?;
     let mut serving = Serving { running, addresses, admin: admin.map(Arc::new), watching: None };
-    serving.watching = serve_admin(&serving, gateway, status)?;
+    serving.watching = serve_admin(&serving, status)?;
     status.enter(Stage::Serving);
     // What was given to us and no listener wants is closed here.
     drop(sockets);
@@ -184,14 +182,12 @@ fn admin_listener(
 
 fn serve_admin(
     serving: &Serving,
-    gateway: &Gateway,
     status: &Arc<Status>,
 ) -> Result<Option<AbortHandle>, CannotStart> {
     let Some(listener) = &serving.admin else { return Ok(None) };
-    let settings = serde_json::to_value(gateway).unwrap_or_default();
-    let served = listener.try_clone().and_then(|listener| {
-        admin::serve(listener, Arc::clone(status), Arc::new(serving.clone()), settings)
-    });
+    let served = listener
+        .try_clone()
+        .and_then(|listener| admin::serve(listener, Arc::clone(status), Arc::new(serving.clone())));
     match served {
         Ok((address, watching)) => {
             tracing::info!("watched on {address}");
@@ -215,6 +211,16 @@ impl Serving {
         if let Some(watching) = &self.watching {
             watching.abort();
         }
+    }
+
+    /// Comes back, saying why, once a worker has died.
+    pub async fn lost_worker(&self) -> String {
+        self.running.lost_worker().await
+    }
+
+    /// Whether every worker has moved since this was asked before.
+    pub fn workers_move(&self) -> bool {
+        self.running.workers_move()
     }
 
     /// Stops accepting, lets calls end, cuts those that do not.

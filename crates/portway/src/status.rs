@@ -4,7 +4,7 @@
 //! and sentences, and the settings carry names of files and variables.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use portway_model::Diagnostic;
@@ -35,22 +35,37 @@ pub struct Load {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// The settings of the process, of the documents that serve.
+#[derive(Debug, Clone, Default)]
+pub struct InForce {
+    /// As they are in force: those that need a restart are those of the start.
+    pub settings: serde_json::Value,
+    /// Which fields of `gateway` were changed and wait for a restart.
+    pub need_restart: Vec<&'static str>,
+}
+
 /// The status of the process.
 #[derive(Debug)]
 pub struct Status {
     stage: AtomicU8,
     loads: Mutex<Loads>,
+    ill: OnceLock<String>,
 }
 
 #[derive(Debug, Default)]
 struct Loads {
     last: Option<Load>,
     serving_since: Option<SystemTime>,
+    in_force: InForce,
 }
 
 impl Default for Status {
     fn default() -> Self {
-        Self { stage: AtomicU8::new(Stage::Starting as u8), loads: Mutex::default() }
+        Self {
+            stage: AtomicU8::new(Stage::Starting as u8),
+            loads: Mutex::default(),
+            ill: OnceLock::new(),
+        }
     }
 }
 
@@ -69,13 +84,29 @@ impl Status {
         self.stage.store(stage as u8, Ordering::Release);
     }
 
-    /// Notes how a reading went. `published`: its snapshot is new and serves now.
-    pub fn loaded(&self, load: Load, published: bool) {
+    /// Something is wrong that only a new process mends: what, in words. The first one stays.
+    pub fn is_ill(&self, why: String) {
+        let _ = self.ill.set(why);
+    }
+
+    /// What is wrong, if something is.
+    pub fn illness(&self) -> Option<&str> {
+        self.ill.get().map(String::as_str)
+    }
+
+    /// Notes how a reading went. `published`: its snapshot is new and serves now, with these settings.
+    pub fn loaded(&self, load: Load, published: Option<InForce>) {
         let mut loads = self.loads();
-        if published {
+        if let Some(in_force) = published {
             loads.serving_since = Some(load.at);
+            loads.in_force = in_force;
         }
         loads.last = Some(load);
+    }
+
+    /// The settings in force.
+    pub fn in_force(&self) -> InForce {
+        self.loads().in_force.clone()
     }
 
     /// The last reading.

@@ -10,27 +10,38 @@ use sd_notify::NotifyState;
 /// How often one wakes up where there is no watchdog.
 const NEVER: Duration = Duration::from_secs(3_600);
 
-/// Serving, or done with reloading. `took_over`: this process was not started by systemd itself, but by whoever
-/// replaced the one that was.
-pub fn ready(took_over: bool) {
+/// Serving. `took_over`: this process was not started by systemd itself, but by whoever replaced the one that was.
+pub fn ready(took_over: bool, status: &str) {
+    let (ready, status) = (NotifyState::Ready, NotifyState::Status(status));
     if took_over {
-        tell(&[NotifyState::MainPid(std::process::id()), NotifyState::Ready]);
+        tell(&[NotifyState::MainPid(std::process::id()), ready, status]);
     } else {
-        tell(&[NotifyState::Ready]);
+        tell(&[ready, status]);
     }
 }
 
-/// Reading the documents again.
+/// Reading the documents again because that was asked for. [`reloaded`] has to follow, however it went.
 pub fn reloading() {
+    let status = NotifyState::Status("reading the documents again");
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(_) => tell(&[NotifyState::Reloading]),
+        Ok(now) => tell(&[NotifyState::Reloading, now, status]),
+        Err(_) => tell(&[NotifyState::Reloading, status]),
     }
+}
+
+/// Done with reloading, well or not: `status` says how it went.
+pub fn reloaded(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// How things are, on one line.
+pub fn status(status: &str) {
+    tell(&[NotifyState::Status(status)]);
 }
 
 /// On the way to the end.
-pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+pub fn stopping(status: &str) {
+    tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
 }
 
 /// Still there.
@@ -44,9 +55,9 @@ fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
-/// How often systemd wants to hear that we are still there: half of what it allows.
+/// How often to say that we are still there: four times in what systemd allows, so that one that is missed does no harm.
 pub fn watchdog_interval() -> Duration {
-    sd_notify::watchdog_enabled().map_or(NEVER, |allowed| allowed / 2)
+    sd_notify::watchdog_enabled().map_or(NEVER, |allowed| allowed / 4)
 }
 
 /// The listening sockets that systemd has opened for us (`LISTEN_FDS`), with their addresses.

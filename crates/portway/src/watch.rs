@@ -7,10 +7,12 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 /// How long nothing may happen until a change is taken for complete.
@@ -39,13 +41,21 @@ enum Event {
     Written,
     /// Something else happened.
     Happened,
-    Asked,
-    End,
+    /// Somebody said something, and noted what.
+    Said,
+}
+
+/// What was said by those who do not only notice. Kept beside the events, of which there may be too many for one more.
+#[derive(Debug, Default)]
+struct Said {
+    look: AtomicBool,
+    end: AtomicBool,
 }
 
 /// Watches directories.
 pub struct Watch {
     events: Receiver<Event>,
+    said: Arc<Said>,
     /// `None` where the system cannot tell of changes; then only looking helps.
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
@@ -53,17 +63,43 @@ pub struct Watch {
 
 /// Says to the one who waits that it should look.
 #[derive(Debug, Clone)]
-pub struct Nudge(SyncSender<Event>);
+pub struct Nudge {
+    events: SyncSender<Event>,
+    said: Arc<Said>,
+}
 
 impl Nudge {
     /// Look, whether something has changed or not.
     pub fn ask(&self) {
-        let _ = self.0.try_send(Event::Asked);
+        self.said.look.store(true, Ordering::Release);
+        self.wake();
     }
 
     /// There is no need to wait any longer.
     pub fn end(&self) {
-        let _ = self.0.try_send(Event::End);
+        self.said.end.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// If there is no room, there are events enough that wake.
+    fn wake(&self) {
+        let _ = self.events.try_send(Event::Said);
+    }
+}
+
+impl Said {
+    /// Whether there is nothing to be waited for: who says something has finished writing.
+    fn anything(&self) -> bool {
+        self.look.load(Ordering::Acquire) || self.end.load(Ordering::Acquire)
+    }
+
+    /// What a wait has come to.
+    fn cause(&self) -> Option<Cause> {
+        if self.end.load(Ordering::Acquire) {
+            return None;
+        }
+        let asked = self.look.swap(false, Ordering::AcqRel);
+        Some(if asked { Cause::Asked } else { Cause::Changed })
     }
 }
 
@@ -76,7 +112,9 @@ impl Watch {
         let watcher = watcher
             .inspect_err(|error| tracing::warn!(%error, "changes of files are noticed within two seconds only"))
             .ok();
-        (Self { events, watcher, watched: BTreeSet::new() }, Nudge(sender))
+        let said = Arc::<Said>::default();
+        let nudge = Nudge { events: sender, said: Arc::clone(&said) };
+        (Self { events, said, watcher, watched: BTreeSet::new() }, nudge)
     }
 
     /// Watches these directories and no others.
@@ -104,33 +142,26 @@ impl Watch {
     /// Waits until it is worth to look; `None` when there is no need any more.
     pub fn wait(&self) -> Option<Cause> {
         match self.events.recv_timeout(LOOK_INTERVAL) {
-            Ok(Event::End) | Err(RecvTimeoutError::Disconnected) => None,
             Ok(first) => self.settle(first),
-            Err(RecvTimeoutError::Timeout) => Some(Cause::Changed),
+            Err(RecvTimeoutError::Timeout) => self.said.cause(),
+            Err(RecvTimeoutError::Disconnected) => None,
         }
     }
 
     /// Waits until what has begun is complete: a document that is half written must not be read.
     fn settle(&self, first: Event) -> Option<Cause> {
         let deadline = Instant::now() + SETTLED_AFTER;
-        let mut cause = Cause::Changed;
         let mut last = first;
-        loop {
-            match last {
-                Event::End => return None,
-                Event::Asked => cause = Cause::Asked,
-                Event::Written | Event::Happened => {}
-            }
-            // Who asks has finished writing.
-            let is_amid = last == Event::Written && cause != Cause::Asked;
-            let quiet = if is_amid { QUIET_WHILE_WRITTEN } else { QUIET };
+        while !self.said.anything() {
+            let quiet = if last == Event::Written { QUIET_WHILE_WRITTEN } else { QUIET };
             let left = deadline.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(quiet.min(left)) {
                 Ok(event) => last = event,
-                Err(RecvTimeoutError::Timeout) => return Some(cause),
+                Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
+        self.said.cause()
     }
 }
 
@@ -139,7 +170,10 @@ fn tell(events: &SyncSender<Event>, event: notify::Result<notify::Event>) {
     let event = match event.map(|event| event.kind) {
         Ok(EventKind::Access(AccessKind::Close(AccessMode::Write))) => Event::Happened,
         Ok(EventKind::Access(_)) => return,
-        Ok(EventKind::Modify(ModifyKind::Data(_))) => Event::Written,
+        // A new file has nothing in it yet.
+        Ok(EventKind::Create(CreateKind::File) | EventKind::Modify(ModifyKind::Data(_))) => {
+            Event::Written
+        }
         Ok(_) | Err(_) => Event::Happened,
     };
     match events.try_send(event) {

@@ -10,7 +10,7 @@ use portway_model as model;
 use portway_proxy::tls::ClientTlsFiles;
 use portway_proxy::upstream::{
     Asked, BackendSpec, BackendState, Family, NotFound, Outcome, Resolve, Service, TargetSpec,
-    Upstreams, hash_key,
+    Targets, Upstreams, hash_key,
 };
 
 /// Knows no name; every target of these benches is an address.
@@ -68,10 +68,10 @@ fn backend(balance: model::Balance, targets: usize) -> Arc<BackendState> {
     upstreams.bind(vec![spec]).expect("no files").remove(0)
 }
 
-fn call(state: &Arc<BackendState>, hash: Option<u64>, now_ms: u64) {
+fn call(state: &Arc<BackendState>, targets: &Targets, hash: Option<u64>, now_ms: u64) {
     let slot = state.try_enter().expect("nobody else is there");
     state.deposit(&state.settings(), now_ms);
-    let endpoint = state.pick(hash, now_ms).expect("every target is well");
+    let endpoint = state.pick(targets, hash, now_ms).expect("every target is well");
     let mut in_flight = endpoint.begin();
     in_flight.report(Outcome::Answered, now_ms);
     black_box((slot, in_flight));
@@ -88,11 +88,12 @@ fn benches(criterion: &mut Criterion) {
         ("call/hash of 200", hashed(), 200),
     ] {
         let state = backend(balance, targets);
+        let targets = state.targets();
         let mut now_ms = 1_000;
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 now_ms += 1;
-                call(&state, Some(now_ms), now_ms / 64);
+                call(&state, &targets, Some(now_ms), now_ms / 64);
             });
         });
     }

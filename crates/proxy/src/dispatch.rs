@@ -27,7 +27,7 @@ use crate::telemetry::Event;
 use crate::timer::Timer;
 use crate::transfer::{self, AskedFor, Upload};
 use crate::upstream::{
-    BackendState, Endpoint, EndpointId, InFlight, Outcome, Settings, Slot, hash_key,
+    BackendState, Endpoint, EndpointId, InFlight, Outcome, Settings, Slot, Targets, hash_key,
 };
 use crate::worker::Worker;
 
@@ -111,6 +111,7 @@ struct Destination<'a> {
     decision: &'a Decision,
     operation: &'a Operation,
     state: &'a Arc<BackendState>,
+    targets: &'a Targets,
     settings: &'a Settings,
     /// When the call must have an answer.
     due_ms: u64,
@@ -132,6 +133,7 @@ pub(crate) async fn dispatch(
         decision,
         operation,
         state: &service.backends[usize::from(operation.backend)],
+        targets: &service.targets[usize::from(operation.backend)],
         settings: &service.settings[usize::from(operation.backend)],
         due_ms: record.started_us / 1_000 + operation.timeout_ms,
     };
@@ -146,7 +148,7 @@ pub(crate) async fn dispatch(
     to.state.deposit(to.settings, record.started_us / 1_000);
     let mut tried = [EndpointId(0); ATTEMPTS_MAX];
     let now_ms = record.now_us() / 1_000;
-    let endpoint = to.state.pick(decision.hash, now_ms).map_err(Stop::Failed)?;
+    let endpoint = to.state.pick(to.targets, decision.hash, now_ms).map_err(Stop::Failed)?;
     leg.in_flight = Some(endpoint.begin());
     loop {
         let endpoint = leg.endpoint();
@@ -202,7 +204,8 @@ fn judge(
     if stale {
         return true;
     }
-    let Some(next) = to.state.pick_again(to.decision.hash, &tried[..attempts], now_ms) else {
+    let Some(next) = to.state.pick_again(to.targets, to.decision.hash, &tried[..attempts], now_ms)
+    else {
         return false;
     };
     let is_new = !tried[..attempts].contains(&next.id);

@@ -37,6 +37,7 @@ mod timer;
 pub mod tls;
 mod transfer;
 pub mod upstream;
+mod vigil;
 mod worker;
 
 pub use proxy::{BindFault, Bound, Listen, Running, Settings, bind};

@@ -14,7 +14,7 @@ use crate::request::Version;
 use crate::telemetry::Metrics;
 use crate::telemetry::SeriesId;
 use crate::tls::ClientTlsFiles;
-use crate::upstream::{BackendSpec, BackendState, Settings, TargetSpec, Upstreams};
+use crate::upstream::{BackendSpec, BackendState, Settings, TargetSpec, Targets, Upstreams};
 
 /// What every call holds from its beginning to its end.
 pub(crate) struct Live {
@@ -28,6 +28,8 @@ pub(crate) struct Live {
 pub(crate) struct LiveService {
     /// By the index that an operation names.
     pub(crate) backends: Vec<Arc<BackendState>>,
+    /// Their targets, alike.
+    pub(crate) targets: Vec<Arc<Targets>>,
     /// Their settings, alike.
     pub(crate) settings: Vec<Arc<Settings>>,
     /// By the index of an operation.
@@ -78,6 +80,7 @@ impl Live {
             let name = service.name.as_str();
             let backends: Vec<_> = states.by_ref().take(service.backends.len()).collect();
             LiveService {
+                targets: backends.iter().map(|state| state.targets()).collect(),
                 settings: backends.iter().map(|state| Arc::clone(&state.settings())).collect(),
                 backends,
                 series: match previous.and_then(|previous| previous.same(service)) {

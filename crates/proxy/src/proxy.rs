@@ -16,6 +16,7 @@ use portway_policy::MemoryCounters;
 use portway_snapshot::{Compiled, Snapshot};
 use tokio::runtime::{Handle, LocalOptions, LocalRuntime};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::connection::Reception;
 use crate::live::Live;
@@ -25,6 +26,7 @@ use crate::telemetry::{
 };
 use crate::tls::{ServerTls, TlsFiles};
 use crate::upstream::{BackendView, SystemResolver, Upstreams};
+use crate::vigil::{Pulse, Vigil};
 use crate::worker::Worker;
 use crate::{listener, telemetry};
 
@@ -110,7 +112,8 @@ pub struct Bound {
 /// One address with a socket per worker.
 struct Bindings {
     address: SocketAddr,
-    sockets: Vec<std::net::TcpListener>,
+    /// None any more once the gateway drains: as long as one is open, the system lets connections in.
+    sockets: Mutex<Vec<std::net::TcpListener>>,
     tls: Option<Arc<ServerTls>>,
     proxy_protocol: bool,
 }
@@ -155,6 +158,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         metrics,
         upstreams: Arc::new(upstreams),
         admission: crate::shared::Admission::default(),
+        refused_by_system: listener::Recurring::new(),
         clock,
         logs_calls,
         files_max: settings.files_max,
@@ -180,21 +184,37 @@ impl Bindings {
             }
         }
         let address = sockets[0].local_addr().map_err(fault)?;
-        Ok(Self { address, sockets, tls, proxy_protocol: listen.proxy_protocol })
+        Ok(Self {
+            address,
+            sockets: Mutex::new(sockets),
+            tls,
+            proxy_protocol: listen.proxy_protocol,
+        })
     }
 
     /// The sockets that worker `index` of `workers` accepts from: its own; if there are more sockets
     /// than workers also others, so that none is left waiting; if there are fewer, a shared one.
     fn of_worker(&self, index: usize, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
-        if index >= self.sockets.len() {
-            return Ok(vec![self.sockets[index % self.sockets.len()].try_clone()?]);
+        let sockets = lock(&self.sockets);
+        if index >= sockets.len() {
+            return Ok(vec![sockets[index % sockets.len()].try_clone()?]);
         }
-        self.sockets
-            .iter()
-            .skip(index)
-            .step_by(workers)
-            .map(std::net::TcpListener::try_clone)
-            .collect()
+        sockets.iter().skip(index).step_by(workers).map(std::net::TcpListener::try_clone).collect()
+    }
+
+    /// Duplicates of all sockets, for a successor.
+    fn duplicates(&self) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {
+        let sockets = lock(&self.sockets);
+        if sockets.is_empty() {
+            return Err(io::Error::other("this process ends and does not listen any more"));
+        }
+        let duplicates = sockets.iter().map(|socket| Ok(socket.try_clone()?.into()));
+        Ok((self.address, duplicates.collect::<io::Result<_>>()?))
+    }
+
+    /// Gives up the sockets; the workers have duplicates of their own.
+    fn close(&self) {
+        lock(&self.sockets).clear();
     }
 }
 
@@ -206,6 +226,9 @@ enum Command {
     Drain,
     /// End now.
     Cut,
+    /// Be lost, as by a fault of this program.
+    #[cfg(test)]
+    Panic,
 }
 
 impl Bound {
@@ -222,22 +245,15 @@ impl Bound {
     /// Starts serving.
     ///
     /// # Errors
-    /// When the system gives no thread, or a socket cannot be shared out.
+    /// When the system gives no thread, a socket cannot be shared out, or a worker cannot start.
     pub fn run(self) -> Result<Running, BindFault> {
         let (commands, receiver) = watch::channel(Command::Serve);
+        let vigil = Arc::new(Vigil::over(self.workers));
         let mut threads = Vec::with_capacity(self.workers);
-        for index in 0..self.workers {
-            let seat = Seat {
-                shared: Arc::clone(&self.shared),
-                log: LineWriter::new(&self.sink),
-                commands: receiver.clone(),
-                listeners: self.seats_of(index)?,
-            };
-            let thread = std::thread::Builder::new()
-                .name(format!("worker-{index}"))
-                .spawn(move || seat.work())
-                .map_err(|error| BindFault::System(format!("no thread can be started: {error}")))?;
-            threads.push(thread);
+        if let Err(fault) = self.start_workers(&receiver, &vigil, &mut threads) {
+            commands.send_replace(Command::Cut);
+            threads.into_iter().for_each(|thread| drop(thread.join()));
+            return Err(fault);
         }
         Ok(Running {
             inner: Arc::new(Inner {
@@ -246,11 +262,47 @@ impl Bound {
                 listeners: self.listeners,
                 sink: Mutex::new(Some(self.sink)),
                 commands,
+                vigil,
                 threads: Mutex::new(threads),
                 drain_timeout: self.drain_timeout,
                 published: Mutex::new(Published { unix_ms: unix_ms(), last_load_failed: false }),
             }),
         })
+    }
+
+    /// Starts every worker, and waits until each has started: one that cannot would leave its callers waiting.
+    fn start_workers(
+        &self,
+        commands: &watch::Receiver<Command>,
+        vigil: &Arc<Vigil>,
+        threads: &mut Vec<JoinHandle<()>>,
+    ) -> Result<(), BindFault> {
+        let (told, started) = std::sync::mpsc::channel();
+        for index in 0..self.workers {
+            let seat = Seat {
+                index,
+                shared: Arc::clone(&self.shared),
+                log: LineWriter::new(&self.sink),
+                commands: commands.clone(),
+                listeners: self.seats_of(index)?,
+                vigil: Arc::clone(vigil),
+            };
+            let told = told.clone();
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{index}"))
+                .spawn(move || seat.work(&told))
+                .map_err(|error| BindFault::System(format!("no thread can be started: {error}")))?;
+            threads.push(thread);
+        }
+        drop(told);
+        for _ in 0..self.workers {
+            let died = || Err("it ended at once".to_owned());
+            started
+                .recv()
+                .unwrap_or_else(|_| died())
+                .map_err(|why| BindFault::System(format!("a worker cannot start: {why}; see `gateway.workers`, and what the process may have (`ulimit -a`)")))?;
+        }
+        Ok(())
     }
 
     fn seats_of(
@@ -273,66 +325,125 @@ impl Bound {
 
 /// What a worker's thread is given.
 struct Seat {
+    index: usize,
     shared: Arc<Shared>,
     log: LineWriter,
     commands: watch::Receiver<Command>,
     listeners: Vec<(std::net::TcpListener, Reception)>,
+    vigil: Arc<Vigil>,
 }
 
+/// How a worker says whether it has started.
+type Told = std::sync::mpsc::Sender<Result<(), String>>;
+
 impl Seat {
-    fn work(self) {
+    fn work(self, told: &Told) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build_local(LocalOptions::default());
         match runtime {
             Ok(runtime) => {
-                self.work_on(&runtime);
+                self.work_on(&runtime, told);
                 runtime.shutdown_timeout(Duration::ZERO);
             }
-            Err(error) => tracing::error!(%error, "a worker has no runtime"),
+            Err(error) => {
+                let _ = told.send(Err(error.to_string()));
+            }
         }
     }
 
-    fn work_on(self, runtime: &LocalRuntime) {
+    fn work_on(self, runtime: &LocalRuntime, told: &Told) {
+        let entrances = {
+            let _entered = runtime.enter();
+            self.listeners.into_iter().map(Entrance::new).collect::<io::Result<Vec<_>>>()
+        };
+        let entrances = match entrances {
+            Ok(entrances) => entrances,
+            Err(error) => {
+                let _ = told.send(Err(format!("a listening socket cannot be used: {error}")));
+                return;
+            }
+        };
         let metrics: WorkerMetrics = self.shared.metrics.worker();
         let worker = Worker::new(self.shared, self.log, metrics, Random::from_system());
-        runtime.block_on(run(worker, self.listeners, self.commands));
+        let mut pulse = Pulse::new(self.vigil, self.index);
+        let _ = told.send(Ok(()));
+        let ended = runtime.block_on(run(worker, entrances, self.commands, &pulse));
+        if ended == Ended::AsTold {
+            pulse.may_end();
+        }
     }
+}
+
+/// A socket from which a worker accepts.
+struct Entrance {
+    socket: Rc<tokio::net::TcpListener>,
+    reception: Rc<Reception>,
+}
+
+impl Entrance {
+    fn new((socket, reception): (std::net::TcpListener, Reception)) -> io::Result<Self> {
+        let socket = Rc::new(tokio::net::TcpListener::from_std(socket)?);
+        Ok(Self { socket, reception: Rc::new(reception) })
+    }
+
+    /// Takes who waits at it, and closes it. Nothing else accepts from it any more.
+    fn close(self, worker: &Rc<Worker>) {
+        if let Some(socket) = Rc::into_inner(self.socket) {
+            listener::take_waiting(worker, socket, &self.reception);
+        }
+    }
+}
+
+/// How a worker came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    AsTold,
+    /// It does not accept any more, and nobody told it so.
+    Deaf,
 }
 
 /// A worker's life.
 async fn run(
     worker: Rc<Worker>,
-    listeners: Vec<(std::net::TcpListener, Reception)>,
+    mut entrances: Vec<Entrance>,
     mut commands: watch::Receiver<Command>,
-) {
-    let mut accepting = Vec::new();
-    for (socket, reception) in listeners {
-        match tokio::net::TcpListener::from_std(socket) {
-            Ok(socket) => {
-                let task = listener::accept(Rc::clone(&worker), socket, Rc::new(reception));
-                accepting.push(tokio::task::spawn_local(task));
-            }
-            Err(error) => tracing::error!(%error, "a listening socket cannot be used"),
-        }
+    pulse: &Pulse,
+) -> Ended {
+    let mut accepting = JoinSet::new();
+    for entrance in &entrances {
+        let (socket, reception) = (Rc::clone(&entrance.socket), Rc::clone(&entrance.reception));
+        accepting.spawn_local(listener::accept(Rc::clone(&worker), socket, reception));
     }
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut draining = false;
+    let mut ended = Ended::AsTold;
     loop {
         tokio::select! {
-            _ = tick.tick() => worker.tick(),
+            _ = tick.tick() => {
+                pulse.beat();
+                worker.tick();
+            }
+            // Those that drain have none left.
+            Some(_) = accepting.join_next() => {
+                ended = Ended::Deaf;
+                break;
+            }
             changed = commands.changed() => {
                 let command = if changed.is_ok() { *commands.borrow_and_update() } else { Command::Cut };
                 match command {
                     Command::Serve => {}
+                    #[cfg(test)]
+                    Command::Panic => panic!("a test asked for it"),
                     Command::Drain => {
                         draining = true;
-                        accepting.drain(..).for_each(|task| task.abort());
+                        accepting.shutdown().await;
+                        entrances.drain(..).for_each(|entrance| entrance.close(&worker));
                         worker.drain();
                     }
                     Command::Cut => {
-                        accepting.drain(..).for_each(|task| task.abort());
+                        accepting.shutdown().await;
                         worker.cut();
                         break;
                     }
@@ -352,6 +463,7 @@ async fn run(
     }
     worker.pool.clear();
     worker.log.borrow_mut().flush();
+    ended
 }
 
 /// A gateway that serves. Clones are the same gateway.
@@ -366,6 +478,7 @@ struct Inner {
     listeners: Vec<Bindings>,
     sink: Mutex<Option<LogSink>>,
     commands: watch::Sender<Command>,
+    vigil: Arc<Vigil>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     drain_timeout: Duration,
     published: Mutex<Published>,
@@ -469,13 +582,20 @@ impl Running {
     /// Duplicates of the listening sockets, for a successor.
     ///
     /// # Errors
-    /// When the system gives no more descriptors.
+    /// When the system gives no more descriptors, and when the gateway drains already.
     pub fn listeners_for_handover(&self) -> io::Result<Vec<(SocketAddr, Vec<OwnedFd>)>> {
-        let duplicates = |bindings: &Bindings| {
-            let sockets = bindings.sockets.iter().map(|socket| Ok(socket.try_clone()?.into()));
-            Ok((bindings.address, sockets.collect::<io::Result<_>>()?))
-        };
-        self.inner.listeners.iter().map(duplicates).collect()
+        self.inner.listeners.iter().map(Bindings::duplicates).collect()
+    }
+
+    /// Comes back, saying why, once a worker has ended that was not told to. Its callers wait in vain then, so that
+    /// the gateway is best drained and started anew.
+    pub async fn lost_worker(&self) -> String {
+        self.inner.vigil.lost().await
+    }
+
+    /// Whether every worker has moved since this was asked before, which must be some tenths of a second ago.
+    pub fn workers_move(&self) -> bool {
+        self.inner.vigil.all_move()
     }
 
     /// Reads the certificates of all listeners again; says what came of it where something did.
@@ -506,9 +626,12 @@ impl Running {
         }
     }
 
-    /// Accepts no more, lets calls under way end within the time that the settings give, and cuts
-    /// the rest. Returns when all workers have ended and the log is written.
+    /// Closes the listening sockets (those of a successor stay open), lets calls under way end within the time that the
+    /// settings give, and cuts the rest. Connections that the system had let in already are served. Returns when all
+    /// workers have ended and the log is written.
     pub async fn drain(&self) {
+        // Before the workers close theirs: the last one to close is who has taken what waited.
+        self.inner.listeners.iter().for_each(Bindings::close);
         self.inner.commands.send_replace(Command::Drain);
         let inner = Arc::clone(&self.inner);
         let deadline = std::time::Instant::now() + self.inner.drain_timeout;
@@ -552,3 +675,6 @@ fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

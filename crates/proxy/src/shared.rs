@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use portway_policy::MemoryCounters;
 
+use crate::listener::Recurring;
 use crate::live::Live;
 use crate::telemetry::{Metrics, SeriesId};
 use crate::upstream::Upstreams;
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) admission: Admission,
+    /// Connections that could not be accepted, for want of descriptors.
+    pub(crate) refused_by_system: Recurring,
     /// The one clock of all workers.
     pub(crate) clock: WorkerClock,
     pub(crate) logs_calls: bool,

@@ -5,7 +5,7 @@
 //! budgets, counts. Calls touch only those, from any worker, without locks.
 //!
 //! A call's way through here: [`BackendState::try_enter`] (or [`enter`](BackendState::enter) when it has to wait),
-//! [`pick`](BackendState::pick), [`Endpoint::begin`], then the exchange with the backend, which
+//! [`pick`](BackendState::pick) among the [`Targets`] of its snapshot, [`Endpoint::begin`], then the exchange with the backend, which
 //! is not this folder's business, then [`InFlight::report`], and dropping both guards when the body has ended.
 //!
 //! Time on the way of a call is a number that the caller passes in; it must come from the same clock that `Upstreams` was
@@ -39,7 +39,7 @@ pub use breaker::BreakerState;
 pub use endpoint::{Condition, Endpoint, EndpointId, InFlight, Outcome};
 pub use resolve::{Asked, Family, Found, NotFound, Resolve, Service, SystemResolver};
 pub use settings::Settings;
-pub use state::{BackendState, Slot};
+pub use state::{BackendState, Slot, Targets};
 pub use view::{BackendCounts, BackendView, EndpointView, NameView};
 
 use crate::telemetry::Event;

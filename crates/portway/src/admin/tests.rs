@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::SystemTime;
 
 use super::*;
-use crate::status::Load;
+use crate::status::{InForce, Load};
 
 struct Fixed;
 
@@ -40,9 +40,7 @@ fn start(status: &Arc<Status>) -> (SocketAddr, tokio::sync::oneshot::Sender<()>)
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {
             let listener = StdListener::bind("127.0.0.1:0").unwrap();
-            told.0
-                .send(serve(listener, status, Arc::new(Fixed), json!({ "workers": 2 })).unwrap().0)
-                .unwrap();
+            told.0.send(serve(listener, status, Arc::new(Fixed)).unwrap().0).unwrap();
             let _ = end.1.await;
         });
     });
@@ -59,6 +57,10 @@ fn ready_only_while_a_snapshot_serves() {
         status.enter(stage);
         assert_eq!(get_from(address, "/ready", "127.0.0.1:9901").0, expected, "{stage:?}");
     }
+    status.enter(Stage::Serving);
+    status.is_ill("worker 1 panicked".to_owned());
+    let (code, answer) = get_from(address, "/ready", "localhost");
+    assert!(code == 503 && answer.ends_with("worker 1 panicked\n"), "{answer}");
     let (code, answer) =
         ask(address, "HEAD /ready HTTP/1.1\r\nHost: [::1]:9901\r\nConnection: close\r\n\r\n");
     assert_eq!((code, answer.ends_with("\r\n\r\n")), (503, true), "{answer}");
@@ -68,7 +70,8 @@ fn ready_only_while_a_snapshot_serves() {
 fn the_snapshot_tells_of_the_last_mistake() {
     let status = Arc::new(Status::default());
     let load = |ok, diagnostics| Load { at: SystemTime::now(), took_ms: 4, ok, diagnostics };
-    status.loaded(load(true, Vec::new()), true);
+    let in_force = InForce { settings: json!({ "workers": 2 }), need_restart: vec!["listen"] };
+    status.loaded(load(true, Vec::new()), Some(in_force));
     status.enter(Stage::Serving);
     let mistake = portway_model::Diagnostic {
         severity: portway_model::Severity::Error,
@@ -78,7 +81,7 @@ fn the_snapshot_tells_of_the_last_mistake() {
         message: "unknown field".into(),
         fix: String::new(),
     };
-    status.loaded(load(false, vec![mistake]), false);
+    status.loaded(load(false, vec![mistake]), None);
     let (address, _end) = start(&status);
     let (code, answer) = get_from(address, "/snapshot", "localhost:1");
     let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
@@ -87,7 +90,10 @@ fn the_snapshot_tells_of_the_last_mistake() {
         (200, &json!("abc"), &json!(false))
     );
     assert_eq!(body["last_load"]["diagnostics"][0]["location"]["line"], 4);
-    assert_eq!(body["settings"]["workers"], 2);
+    assert_eq!(
+        (&body["settings"]["workers"], &body["need_restart"]),
+        (&json!(2), &json!(["listen"]))
+    );
     assert_eq!(body["stage"], "serving");
     let (_, text) = get_from(address, "/metrics", "localhost");
     assert!(text.contains("portway_connections 3"), "{text}");

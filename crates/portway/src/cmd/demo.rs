@@ -105,8 +105,7 @@ impl Demo {
         let settings = settings.map_err(|fault| anyhow::anyhow!(fault.what))?;
         let status = Arc::new(Status::default());
         status.enter(Stage::Starting);
-        let started =
-            serving::start(&settings, &gateway, compiled, &status, file_limit::raise(), runtime);
+        let started = serving::start(&settings, compiled, &status, file_limit::raise(), runtime);
         Ok(started.map_err(|fault| anyhow::anyhow!(fault.what))?.serving)
     }
 

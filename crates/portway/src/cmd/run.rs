@@ -89,6 +89,7 @@ impl Run {
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let load =
             Load { at: SystemTime::now(), took_ms, ok: true, diagnostics: reading.diagnostics };
+        status.loaded(load, Some(reload::in_force(&reading.gateway, reading.gateway.clone())));
         let settings =
             match Settings::resolve(&reading.gateway, &self.overrides, library.root().path()) {
                 Ok(settings) => settings,
@@ -106,12 +107,10 @@ impl Run {
         let _entered = runtime.enter();
         // Before anybody learns that this process serves: whoever does may send a signal.
         let mut signals = Signals::catch()?;
-        let started =
-            match serving::start(&settings, &reading.gateway, compiled, &status, files, &runtime) {
-                Ok(started) => started,
-                Err(fault) => return cannot_start(terminal, &fault),
-            };
-        status.loaded(load, true);
+        let started = match serving::start(&settings, compiled, &status, files, &runtime) {
+            Ok(started) => started,
+            Err(fault) => return cannot_start(terminal, &fault),
+        };
         let Started { serving, taken_over } = started;
         for address in serving.addresses() {
             tracing::info!("listening on {address}");
@@ -120,14 +119,14 @@ impl Run {
             took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "serving"
         );
-        systemd::ready(taken_over.is_some());
+        systemd::ready(taken_over.is_some(), "serving");
         if let Some(taken) = taken_over {
             taken.serving().unwrap_or_else(|error| tracing::warn!(%error, "the old process could not be told that this one serves"));
         }
         let (watch, nudge) = Watch::new();
         let reload = Reload {
             certificates: certificates(&settings),
-            in_force: reading.gateway,
+            started_with: reading.gateway,
             library,
             overrides: self.overrides.clone(),
             secrets,
@@ -135,9 +134,10 @@ impl Run {
             status: Arc::clone(&status),
         };
         reload.spawn(watch)?;
-        runtime.block_on(until_the_end(&serving, &settings, &status, &nudge, &mut signals));
+        let exit =
+            runtime.block_on(until_the_end(&serving, &settings, &status, &nudge, &mut signals));
         let _ = terminal.out.flush();
-        Ok(Exit::Done)
+        Ok(exit)
     }
 }
 
@@ -161,6 +161,15 @@ fn certificates(settings: &Settings) -> Stamps {
     stamps
 }
 
+/// Why the process comes to its end.
+#[derive(Debug)]
+enum Ending {
+    Asked,
+    HandedOver,
+    /// A worker has died, in words. Its callers would wait for ever: whoever has started the process starts it anew.
+    Lost(String),
+}
+
 /// Does what signals and successors ask for, until the process may end.
 async fn until_the_end(
     serving: &Serving,
@@ -168,34 +177,40 @@ async fn until_the_end(
     status: &Status,
     nudge: &Nudge,
     signals: &mut Signals,
-) {
-    let (place, mut taken) = offer_sockets(serving, settings);
+) -> Exit {
+    let (mut place, mut taken) = offer_sockets(serving, settings);
     let watchdog = systemd::watchdog_interval();
-    let handed_over = loop {
+    let mut look = tokio::time::interval_at(tokio::time::Instant::now() + watchdog, watchdog);
+    let ending = loop {
         tokio::select! {
             asked = signals.next() => match asked {
-                Asked::Reload => {
-                    systemd::reloading();
-                    nudge.ask();
-                    systemd::ready(false);
-                }
-                Asked::Stop => break false,
+                Asked::Reload => nudge.ask(),
+                Asked::Stop => break Ending::Asked,
             },
-            () = is_taken(&mut taken) => break true,
-            () = tokio::time::sleep(watchdog) => systemd::alive(),
+            () = is_taken(&mut taken) => break Ending::HandedOver,
+            why = serving.lost_worker() => break Ending::Lost(why),
+            _ = look.tick() => say_whether_alive(serving),
         }
     };
+    if let Ending::Lost(why) = &ending {
+        status.is_ill(why.clone());
+        tracing::error!("{why}; this process ends, to be started anew");
+    }
     status.enter(Stage::Draining);
     nudge.end();
-    if handed_over {
+    if matches!(ending, Ending::HandedOver) {
         serving.leave_admin();
         tracing::info!("another process serves now; calls under way come to their end here");
     } else {
+        // The sockets are about to be closed: who comes now has to open its own.
+        if let Some(place) = place.take() {
+            place.remove();
+        }
         tracing::info!(
             within_ms = settings.drain_timeout_ms,
             "stopping; calls under way come to their end"
         );
-        systemd::stopping();
+        systemd::stopping(status.illness().unwrap_or("calls under way come to their end"));
     }
     tokio::select! {
         () = serving.drain() => tracing::info!("stopped"),
@@ -206,6 +221,16 @@ async fn until_the_end(
     }
     if let Some(place) = place {
         place.remove();
+    }
+    if matches!(ending, Ending::Lost(_)) { Exit::WorkerLost } else { Exit::Done }
+}
+
+/// Tells systemd that we are alive, unless a worker stands still: then it is to start us anew.
+fn say_whether_alive(serving: &Serving) {
+    if serving.workers_move() {
+        systemd::alive();
+    } else {
+        tracing::error!("a worker stands still");
     }
 }
 

@@ -60,6 +60,43 @@ fn nothing_leads_out() {
     assert!(root.open_followed("sub/b.yaml", OFlags::RDONLY).is_ok());
 }
 
+/// Makes a root take a file for one that has not been touched for long.
+fn settle(root: &Root, path: &str) {
+    let text = root.read_text(path).unwrap();
+    let stamp = stamp(&root.path().join(path).metadata().unwrap());
+    root.known().insert(path.to_owned(), Known { stamp, text: Some(text) });
+}
+
+#[test]
+fn what_is_known_is_not_taken_for_another_file() {
+    let (outer, root) = root_with(&[("a", "one"), ("b", "two"), ("c", "six")]);
+    let at = |name: &str| root.path().join(name);
+    ["a", "b", "c"].iter().for_each(|path| settle(&root, path));
+    // As it is known, whatever may stand there: it was not opened.
+    root.known().get_mut("a").unwrap().text = Some("known".to_owned());
+    assert_eq!(root.read_text("a"), Ok("known".to_owned()));
+    assert!(root.was_asked("a"));
+    root.forget_known();
+    assert_eq!(root.read_text("a"), Ok("one".to_owned()));
+
+    ["a", "b", "c"].iter().for_each(|path| settle(&root, path));
+    let before = root.fingerprint("a");
+    std::fs::write(at("new"), "eno").unwrap();
+    std::fs::rename(at("new"), at("a")).unwrap();
+    assert_eq!(root.read_text("a"), Ok("eno".to_owned()));
+    assert!(root.fingerprint("a") != before);
+    std::fs::remove_file(at("b")).unwrap();
+    assert_eq!(root.read_text("b"), Err(LoadFault::NotFound));
+    std::fs::remove_file(at("c")).unwrap();
+    symlink(outer.path().join("secret"), at("c")).unwrap();
+    assert_eq!(root.read_text("c"), Err(LoadFault::OutsideRoot));
+    assert_eq!(root.fingerprint("c"), None);
+    // A file that was changed only just now may change again without getting another stamp.
+    assert!(root.known().is_empty());
+    root.forget_asked();
+    assert!(!root.was_asked("a"));
+}
+
 #[test]
 fn only_regular_files_are_read() {
     let (_outer, root) = root_with(&[("sub/b.yaml", "b"), ("latin1", "")]);

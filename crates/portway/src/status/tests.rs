@@ -29,9 +29,9 @@ fn a_failed_reading_leaves_what_serves() {
         ok,
         diagnostics: Vec::new(),
     };
-    status.loaded(load(10, true), true);
+    status.loaded(load(10, true), Some(InForce::default()));
     status.enter(Stage::Serving);
-    status.loaded(load(20, false), false);
+    status.loaded(load(20, false), None);
     assert_eq!(status.stage(), Stage::Serving);
     assert_eq!(status.serving_since(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(10)));
 }

@@ -68,3 +68,16 @@ fn one_can_ask_and_end() {
     nudge.end();
     assert_eq!(watch.wait(), None);
 }
+
+#[test]
+fn who_asks_is_heard_however_much_happens() {
+    let (watch, nudge) = Watch::new();
+    for _ in 0..2 * EVENTS_MAX {
+        let _ = nudge.events.try_send(Event::Happened);
+    }
+    nudge.ask();
+    assert_eq!(watch.wait(), Some(Cause::Asked));
+    assert_eq!(watch.wait(), Some(Cause::Changed));
+    nudge.end();
+    assert_eq!(watch.wait(), None);
+}

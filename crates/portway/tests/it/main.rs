@@ -5,6 +5,8 @@
 mod absences;
 mod cli;
 mod docs;
+mod edits;
+mod life;
 mod program;
 mod repository;
 mod restart;

@@ -1,7 +1,8 @@
 //! A backend at run time: the one object that calls of several workers meet at.
 //!
 //! It is made when a backend is first named, and updated in place when its document changes, so that a new snapshot
-//! resets no count, no breaker and no connection. What a call does here (enter, pick, report) takes no lock.
+//! resets no count, no breaker and no connection. Only the list that targets are picked from ([`Targets`]) is another one
+//! then: calls of the snapshot before go on with theirs, and never meet a target of the next. What a call does here (enter, pick, report) takes no lock.
 //! Everything that changes the set of endpoints goes through [`BackendState::rebuild`], under one lock,
 //! on the control side.
 
@@ -66,7 +67,7 @@ pub(super) struct Shared {
 pub struct BackendState {
     key: Box<str>,
     settings: ArcSwap<Settings>,
-    table: ArcSwap<Table>,
+    targets: ArcSwap<Targets>,
     gate: Arc<Gate>,
     cursor: AtomicU64,
     budget: Budget,
@@ -77,6 +78,23 @@ pub struct BackendState {
     counts: Counts,
     shared: Arc<Shared>,
     me: Weak<Self>,
+}
+
+/// The targets that one version of a document names, with the addresses that they have now.
+pub struct Targets {
+    table: ArcSwap<Table>,
+}
+
+impl Targets {
+    fn from(table: Arc<Table>) -> Self {
+        Self { table: ArcSwap::new(table) }
+    }
+}
+
+impl std::fmt::Debug for Targets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Targets").finish_non_exhaustive()
+    }
 }
 
 /// What only the control side touches.
@@ -128,7 +146,7 @@ impl BackendState {
             key,
             gate: Arc::new(Gate::new(settings.calls_max, settings.queue_max)),
             settings: ArcSwap::from_pointee(settings),
-            table: ArcSwap::from_pointee(Table::empty()),
+            targets: ArcSwap::from_pointee(Targets::from(Arc::new(Table::empty()))),
             cursor: AtomicU64::new(0),
             budget: Budget::default(),
             unresolved: AtomicBool::new(false),
@@ -160,7 +178,12 @@ impl BackendState {
         Ok(Slot { _place: place })
     }
 
-    /// The endpoint for a call, by the backend's balance.
+    /// The targets of the document that was bound last; to be held with its snapshot.
+    pub fn targets(&self) -> Arc<Targets> {
+        self.targets.load_full()
+    }
+
+    /// The endpoint for a call, among the targets of its snapshot: by the backend's balance.
     ///
     /// Endpoints that are down, ejected or have an open breaker get no calls, also when all are: a backend whose every
     /// breaker is open is given its rest rather than the full load, and since passive ejection always leaves one in place, this
@@ -169,8 +192,13 @@ impl BackendState {
     ///
     /// # Errors
     /// `DnsFailed` when the backend has names only and none ever had an address; else `NoTarget`.
-    pub fn pick(&self, hash: Option<u64>, now_ms: u64) -> Result<Arc<Endpoint>, Failure> {
-        let table = self.table.load();
+    pub fn pick(
+        &self,
+        targets: &Targets,
+        hash: Option<u64>,
+        now_ms: u64,
+    ) -> Result<Arc<Endpoint>, Failure> {
+        let table = targets.table.load();
         match table.pick(hash, &[], &self.cursor, now_ms) {
             Some(endpoint) => Ok(Arc::clone(endpoint)),
             None => Err(self.no_target(&table)),
@@ -181,11 +209,12 @@ impl BackendState {
     /// the first attempt stands.
     pub fn pick_again(
         &self,
+        targets: &Targets,
         hash: Option<u64>,
         tried: &[EndpointId],
         now_ms: u64,
     ) -> Option<Arc<Endpoint>> {
-        self.table.load().pick(hash, tried, &self.cursor, now_ms).map(Arc::clone)
+        targets.table.load().pick(hash, tried, &self.cursor, now_ms).map(Arc::clone)
     }
 
     fn no_target(&self, table: &Table) -> Failure {
@@ -218,7 +247,7 @@ impl BackendState {
 
     /// The backend at this moment.
     pub fn view(&self, now_ms: u64) -> BackendView {
-        let table = self.table.load();
+        let table = self.table();
         let mut totals: HashMap<usize, u64> = HashMap::new();
         for (_, level, weight) in table.endpoints() {
             *totals.entry(level).or_default() += weight;
@@ -288,7 +317,7 @@ impl BackendState {
         if endpoint.is_ejected(now_ms) {
             return;
         }
-        let table = self.table.load();
+        let table = self.table();
         let (mut all, mut out, mut others_usable) = (0_u64, 0_u64, 0_u64);
         for (other, ..) in table.endpoints() {
             all += 1;
@@ -324,19 +353,25 @@ impl BackendState {
 
     // ---- the control side ----
 
-    /// Takes a new document and targets over.
+    /// Takes a new document and targets over. Costs next to nothing where they are what they were: most are, of a
+    /// thousand backends.
     pub(super) fn apply(&self, settings: Settings, targets: Vec<ResolvedTarget>) {
         let before = self.settings.load_full();
+        let mut control = self.control();
+        if *before == settings && are_same(&control.targets, &targets) && !control.retired {
+            return;
+        }
         self.gate.resize(settings.calls_max, settings.queue_max);
         let changed_checks = before.active != settings.active;
         let (passive_off, breaker_off) =
             (settings.passive.failures == 0, settings.breaker.failure_percent == 0);
         self.settings.store(Arc::new(settings));
         let listener = self.listener();
-        let mut control = self.control();
         for name in names_of(&control.targets) {
             name.ignore(&listener);
         }
+        // What is live goes on with the list that it has.
+        self.targets.store(Arc::new(Targets::from(self.table())));
         control.targets = targets;
         control.retired = false;
         for name in names_of(&control.targets) {
@@ -380,12 +415,12 @@ impl BackendState {
         let now_ms = (self.shared.now_ms)();
         let settings = self.settings.load_full();
         let names = names_of(&control.targets);
-        if names.iter().any(|name| !name.is_tried()) && !self.table.load().is_empty() {
+        if names.iter().any(|name| !name.is_tried()) && !self.table().is_empty() {
             return;
         }
         self.unresolved.store(names.iter().any(|name| !name.is_known()), Ordering::Relaxed);
         let wanted = self.wanted(&control.targets, settings.protocol == model::Protocol::Http2);
-        let fresh = self.table.load().is_empty();
+        let fresh = self.table().is_empty();
         let mut members: HashMap<EndpointId, Member> = HashMap::with_capacity(wanted.len());
         for place in wanted {
             let id = place.parts.id;
@@ -411,7 +446,12 @@ impl BackendState {
         forget_long_gone(&mut control.endpoints, now_ms);
         let table =
             Table::new(members.into_values().collect(), settings.balance, settings.slow_start_ms);
-        self.table.store(Arc::new(table));
+        self.targets.load().table.store(Arc::new(table));
+    }
+
+    /// Whom the targets of the document that was bound last come to.
+    fn table(&self) -> Arc<Table> {
+        self.targets.load().table.load_full()
     }
 
     /// The endpoint for an address: the one that is known, or a new one.
@@ -560,6 +600,26 @@ fn common_multiple(a: u64, b: u64) -> u64 {
 /// Texts one after the other with something between that none of them contains.
 fn join(texts: &[&str]) -> String {
     texts.join("\0")
+}
+
+/// Whether two lists of targets come to the same endpoints with the same shares.
+fn are_same(some: &[ResolvedTarget], others: &[ResolvedTarget]) -> bool {
+    let identity = |target: &ResolvedTarget| {
+        let tls = target.tls.as_ref().map(|tls| tls.identity().to_owned());
+        (target.port, target.weight, tls)
+    };
+    let same_source = |one: &TargetSource, other: &TargetSource| match (one, other) {
+        (TargetSource::Literal(one), TargetSource::Literal(other)) => one == other,
+        (TargetSource::Name(one), TargetSource::Name(other)) => Arc::ptr_eq(one, other),
+        _ => false,
+    };
+    some.len() == others.len()
+        && some.iter().zip(others).all(|(one, other)| {
+            same_source(&one.source, &other.source)
+                && one.host_header == other.host_header
+                && one.base_path == other.base_path
+                && identity(one) == identity(other)
+        })
 }
 
 fn names_of(targets: &[ResolvedTarget]) -> Vec<&Arc<Name>> {

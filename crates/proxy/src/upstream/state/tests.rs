@@ -46,7 +46,7 @@ impl Stage {
         state: &BackendState,
         outcome: impl Fn(&Endpoint) -> Outcome,
     ) -> Option<EndpointId> {
-        let endpoint = state.pick(None, self.now_ms()).ok()?;
+        let endpoint = state.pick(&state.targets(), None, self.now_ms()).ok()?;
         let mut call = Arc::clone(&endpoint).begin();
         call.report(outcome(&endpoint), self.now_ms());
         Some(endpoint.id)
@@ -175,7 +175,7 @@ async fn never_more_than_the_stated_part_is_ejected_and_one_stays() {
             .filter(|condition| **condition == Condition::Ejected)
             .count();
         assert_eq!(ejected, expected, "{targets} targets, {max_percent} %");
-        assert!(state.pick(None, stage.now_ms()).is_ok());
+        assert!(state.pick(&state.targets(), None, stage.now_ms()).is_ok());
     }
 }
 
@@ -198,14 +198,17 @@ async fn with_every_breaker_open_there_is_no_target() {
     for _ in 0..20 {
         stage.call(&state, |_| FAILED);
     }
-    assert_eq!(state.pick(None, stage.now_ms()).unwrap_err(), Failure::last(Fault::NoTarget));
+    assert_eq!(
+        state.pick(&state.targets(), None, stage.now_ms()).unwrap_err(),
+        Failure::last(Fault::NoTarget)
+    );
     assert_eq!(state.view(stage.now_ms()).counts.no_target, 1);
     // After the rest: one probe at a time, three of them.
     stage.after(5_000);
     for _ in 0..3 {
-        let probe = state.pick(None, stage.now_ms()).unwrap();
+        let probe = state.pick(&state.targets(), None, stage.now_ms()).unwrap();
         let mut probe = probe.begin();
-        assert!(state.pick(None, stage.now_ms()).is_err());
+        assert!(state.pick(&state.targets(), None, stage.now_ms()).is_err());
         probe.report(Outcome::Answered, stage.now_ms());
     }
     assert_eq!(stage.conditions(&state), [Condition::Well]);
@@ -235,10 +238,14 @@ async fn a_probe_whose_caller_goes_away_is_no_verdict() {
         stage.call(&state, |_| FAILED);
     }
     stage.after(5_000);
-    drop(state.pick(None, stage.now_ms()).unwrap().begin());
-    state.pick(None, stage.now_ms()).unwrap().begin().report(Outcome::Abandoned, stage.now_ms());
+    drop(state.pick(&state.targets(), None, stage.now_ms()).unwrap().begin());
+    state
+        .pick(&state.targets(), None, stage.now_ms())
+        .unwrap()
+        .begin()
+        .report(Outcome::Abandoned, stage.now_ms());
     assert_eq!(stage.conditions(&state), [Condition::Probing]);
-    assert!(state.pick(None, stage.now_ms()).is_ok());
+    assert!(state.pick(&state.targets(), None, stage.now_ms()).is_ok());
 }
 
 #[tokio::test]
@@ -246,8 +253,9 @@ async fn calls_from_before_do_not_keep_a_healed_target_out() {
     let stage = Stage::new(nobody());
     let state = stage.bind(&document(&["10.0.0.1:80"]));
     // Forty calls hang in a black hole; the first twenty time out and open the breaker.
-    let mut calls: Vec<InFlight> =
-        (0..40).map(|_| state.pick(None, stage.now_ms()).unwrap().begin()).collect();
+    let mut calls: Vec<InFlight> = (0..40)
+        .map(|_| state.pick(&state.targets(), None, stage.now_ms()).unwrap().begin())
+        .collect();
     stage.after(3_000);
     let late = calls.split_off(20);
     calls
@@ -258,7 +266,7 @@ async fn calls_from_before_do_not_keep_a_healed_target_out() {
     stage.after(5_000);
     let mut late = late.into_iter();
     for _ in 0..3 {
-        let mut probe = state.pick(None, stage.now_ms()).unwrap().begin();
+        let mut probe = state.pick(&state.targets(), None, stage.now_ms()).unwrap().begin();
         late.by_ref().take(5).for_each(|mut call| {
             call.report(Outcome::Failed(Fault::FirstByteTimeout), stage.now_ms())
         });
@@ -277,7 +285,7 @@ async fn a_black_hole_is_out_within_ten_seconds_and_back_within_five() {
         std::collections::VecDeque::new();
     let mut opened_ms = None;
     for _ in 0..100 {
-        if let Ok(endpoint) = state.pick(None, stage.now_ms()) {
+        if let Ok(endpoint) = state.pick(&state.targets(), None, stage.now_ms()) {
             under_way.push_back((stage.now_ms() + 3_000, endpoint.begin()));
         }
         while under_way.front().is_some_and(|(due_ms, _)| *due_ms <= stage.now_ms()) {
@@ -323,8 +331,8 @@ async fn a_known_key_keeps_its_state_and_its_endpoints() {
 async fn what_is_no_longer_named_is_retired_and_still_serves_those_who_hold_it() {
     let stage = Stage::new(nobody());
     let state = stage.bind(&document(&["10.0.0.1:80", "10.0.0.2:80"]));
-    let one = state.pick(None, 0).unwrap();
-    let other = state.pick(None, 0).unwrap();
+    let one = state.pick(&state.targets(), None, 0).unwrap();
+    let other = state.pick(&state.targets(), None, 0).unwrap();
     let kept =
         if one.address.ip().to_string() == "10.0.0.1" { (&one, &other) } else { (&other, &one) };
     stage.bind(&document(&["10.0.0.1:80"]));
@@ -334,8 +342,28 @@ async fn what_is_no_longer_named_is_retired_and_still_serves_those_who_hold_it()
     assert!(kept.1.is_current());
     stage.upstreams.bind(Vec::new()).unwrap();
     assert!(!one.is_current() && !other.is_current());
-    assert!(state.pick(None, 0).is_ok(), "a call that began before may be tried again");
+    assert!(
+        state.pick(&state.targets(), None, 0).is_ok(),
+        "a call that began before may be tried again"
+    );
     assert!(stage.upstreams.views().is_empty());
+}
+
+#[tokio::test]
+async fn a_snapshot_keeps_the_targets_that_it_was_bound_with() {
+    let stage = Stage::new(nobody());
+    let address = |state: &BackendState, targets: &Targets| {
+        state.pick(targets, None, 0).unwrap().address.ip().to_string()
+    };
+    let state = stage.bind(&document(&["10.0.0.1:80"]));
+    let before = state.targets();
+    stage.bind(&document(&["10.0.0.9:80"]));
+    let now = state.targets();
+    assert_eq!(address(&state, &before), "10.0.0.1");
+    assert_eq!(address(&state, &now), "10.0.0.9");
+    // What was published for another reason shares what names come to later.
+    stage.bind(&document(&["10.0.0.9:80"]));
+    assert!(Arc::ptr_eq(&now, &state.targets()));
 }
 
 #[tokio::test]
@@ -383,9 +411,9 @@ async fn a_name_that_never_answered_is_another_fault_than_no_target() {
     let stage = Stage::new(script);
     let state = stage.bind(&document(&["shop.test:80"]));
     stage.upstreams.first_answers(Duration::from_secs(1)).await;
-    assert_eq!(state.pick(None, 0).unwrap_err(), Failure::last(Fault::DnsFailed));
+    assert_eq!(state.pick(&state.targets(), None, 0).unwrap_err(), Failure::last(Fault::DnsFailed));
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    assert_eq!(state.pick(None, 0).unwrap().address.to_string(), "10.0.0.1:80");
+    assert_eq!(state.pick(&state.targets(), None, 0).unwrap().address.to_string(), "10.0.0.1:80");
     let view = state.view(0);
     assert_eq!(view.counts.dns_failed, 1);
     assert_eq!((view.names[0].lookups, view.names[0].failures), (2, 1));
@@ -400,7 +428,7 @@ async fn the_old_targets_serve_until_a_new_name_was_asked_for() {
     let stage = Stage::new(script);
     let state = stage.bind(&document(&["10.0.0.1:80"]));
     let at = |state: &BackendState| {
-        state.pick(None, 0).map(|endpoint| endpoint.address.ip().to_string())
+        state.pick(&state.targets(), None, 0).map(|endpoint| endpoint.address.ip().to_string())
     };
     stage.bind(&document(&["new.test:80"]));
     assert_eq!(at(&state), Ok("10.0.0.1".to_owned()));
@@ -459,7 +487,7 @@ async fn failing_checks_take_a_target_out_and_its_recovery_ramps() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(stage.conditions(&state), [Condition::Down]);
     assert!(state.view(0).counts.check_failures >= 2);
-    assert!(state.pick(None, stage.now_ms()).is_err());
+    assert!(state.pick(&state.targets(), None, stage.now_ms()).is_err());
     let _open = tokio::net::TcpListener::bind(&address).await.unwrap();
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(stage.conditions(&state), [Condition::Well]);
@@ -493,13 +521,13 @@ async fn ids_tell_apart_what_must_not_share_connections() {
     let specs = vec![spec("one", &document), spec("two", &document), spec("three", &http2)];
     let states = stage.upstreams.bind(specs).unwrap();
     let ids: std::collections::HashSet<_> =
-        states.iter().map(|state| state.pick(None, 0).unwrap().id).collect();
+        states.iter().map(|state| state.pick(&state.targets(), None, 0).unwrap().id).collect();
     assert_eq!(ids.len(), 3);
     let again = Stage::new(nobody()).bind(&document);
     let shop = stage.bind(&document);
     assert_eq!(
-        again.pick(None, 0).unwrap().id,
-        shop.pick(None, 0).unwrap().id,
+        again.pick(&again.targets(), None, 0).unwrap().id,
+        shop.pick(&shop.targets(), None, 0).unwrap().id,
         "the same in every process"
     );
 }
