@@ -9,6 +9,7 @@ mod hostile;
 mod http1;
 mod http2;
 mod hygiene;
+mod injection;
 mod limits;
 mod paths;
 mod policies;
