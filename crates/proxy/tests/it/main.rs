@@ -13,6 +13,7 @@ mod injection;
 mod limits;
 mod paths;
 mod policies;
+mod proxied;
 mod reload;
 mod retries;
 mod slow;
