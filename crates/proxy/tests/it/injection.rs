@@ -407,3 +407,69 @@ fn c4_lengths_that_disagree_with_the_payload_never_make_a_request() {
     let (fate, got) = way.ask(&block(&PLAIN), Some(b"0\r\n\r\nGET /evil HTTP/1.1\r\n\r\n"), &[]);
     assert_eq!((fate, got.body.len()), (Fate::Served, 27), "{}", got.head);
 }
+
+/// Names of ours in every spelling that a backend might fold into them, over HTTP/2 (class C8).
+#[test]
+fn c8_headers_of_the_gateway_cannot_be_forged_over_http2_either() {
+    let mut way = Way::new();
+    let ours = [
+        "x-portway-app",
+        "x-portway-plan",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "forwarded",
+        "x-real-ip",
+        "x-request-id",
+        "traceparent",
+    ];
+    let post = block(&PLAIN);
+    for name in ours {
+        for spelling in [
+            name.to_owned(),
+            name.replace('-', "_"),
+            name.replace('-', "."),
+            name.replacen('-', "_", 1),
+        ] {
+            let forged: Line<'_> = (spelling.as_bytes(), b"forged");
+            let twice = way.get(&plain(&[forged, (b"x-fine", b"1"), forged]));
+            let trailing = way.ask(&post, Some(b"abc"), &[forged, (b"x-fine", b"1"), forged]);
+            for (fate, got) in [twice, trailing] {
+                assert_eq!(fate, Fate::Served, "{spelling}");
+                assert!(!got.head.contains("forged"), "{spelling}: {}", got.head);
+                assert!(
+                    !got.trailers.concat().contains("forged"),
+                    "{spelling}: {:?}",
+                    got.trailers
+                );
+                assert!(got.head.contains("x-fine") || got.trailers == ["x-fine: 1"], "{spelling}");
+                assert_eq!(got.values("x-forwarded-for"), ["127.0.0.1"], "{spelling}");
+            }
+        }
+    }
+}
+
+/// Answers that are given early leave the connection to the backend and the caller's other streams in step
+/// (class C3).
+#[test]
+fn c3_an_early_answer_over_http2_leaves_everything_in_step() {
+    let backend = Backend::polite();
+    let document = open(backend.address(), "").replace("auth: public", "auth: [ key ]");
+    let gateway = Gateway::start(&(document + "apps:\n  phone: { keys: [ { env: A } ] }\n"));
+    let mut http2 = Http2::connect(gateway.address(), &[]);
+    let good = block(&plain(&[(b"x-api-key", b"secret-of-A")]));
+    for _ in 0..5 {
+        // Refused with a body under way, which then comes, or is given up.
+        let refused = http2.stream();
+        http2.frame(kind::HEADERS, flag::END_HEADERS, refused, block(&PLAIN));
+        http2.frame(kind::DATA, 0, refused, *b"GET /evil HTTP/1.1\r\n");
+        assert_eq!(http2.outcome(refused).expect("an answer").status(), 401);
+        http2.frame(kind::DATA, flag::END_STREAM, refused, *b"Host: a\r\n\r\n");
+        let served = http2.ask(&good[..]);
+        assert_eq!(http2.outcome(served).expect("an answer").status(), 200);
+    }
+    let received = backend.received();
+    assert_eq!(received.len(), 5);
+    assert!(received.iter().all(|got| got.line() == "GET /a HTTP/1.1" && got.body.is_empty()));
+}
