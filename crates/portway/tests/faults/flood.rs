@@ -10,7 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use crate::program::{Gateway, backend, directory, get, portway, try_get};
 use crate::watch::{Neighbour, count, metric};
-use crate::{is_full, may_open, skip};
+use crate::{is_full, may_open, say, skip};
 
 /// Connections a second that the row asks for, and for how long.
 const RATE: u64 = 20_000;
@@ -90,14 +90,14 @@ fn f2_a_flood_of_connections_holds_nobody_up() {
     let busy = neighbour.end();
     let accepted = metric(&gateway, "portway_connections_accepted_total") - accepted;
     let refused = metric(&gateway, "portway_bounds_reached_total{bound=\"connections");
-    println!("f2: quiet: {quiet}");
-    println!("f2: in the flood: {busy}");
-    println!(
+    say(format_args!("f2: quiet: {quiet}"));
+    say(format_args!("f2: in the flood: {busy}"));
+    say(format_args!(
         "f2: {} connections in {took:.1?} ({:.0} a second), {} not made; {accepted} accepted, {refused} turned away; served {recovered:?} after",
         many * THREADS,
         (many * THREADS) as f64 / took.as_secs_f64(),
         failed.load(Ordering::Relaxed)
-    );
+    ));
     // What was taken is given up again.
     let begun = Instant::now();
     while count(&gateway, "fd") > files + 2 {
@@ -143,7 +143,9 @@ fn f2_without_files_whoever_is_there_is_served_and_others_are_later() {
     drop(held);
     let recovered = until_served(address);
     let failures = metric(&gateway, "portway_accept_failures_total");
-    println!("f2: {failures} times there was no file for a connection; served {recovered:?} after");
+    say(format_args!(
+        "f2: {failures} times there was no file for a connection; served {recovered:?} after"
+    ));
     assert!(failures >= 1.0, "the files did not run out");
     assert_eq!(known.send(request).answer().status, 200);
     if is_full() {

@@ -12,15 +12,24 @@ mod peers;
 mod program;
 mod watch;
 
+use std::io::Write;
+
 /// Whether times are asserted and the flood is a long one.
 fn is_full() -> bool {
     std::env::var_os("PORTWAY_FAULTS").is_some_and(|value| value == "full")
 }
 
+/// Shows a figure; only those of `make faults`, and of tests that fail, are seen.
+#[expect(clippy::print_stdout, reason = "the harness decides what is shown")]
+fn say(figure: std::fmt::Arguments<'_>) {
+    println!("{figure}");
+}
+
 /// Tells loudly that something cannot be tested on this machine. In CI it must be.
 fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "not possible on this machine: {why}");
-    eprintln!("SKIPPED: {why}");
+    // Not by a macro, whose output is only shown when a test fails.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
 }
 
 /// Raises how many files this process, and whatever it starts, may have open; says whether so many are allowed.

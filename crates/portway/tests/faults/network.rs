@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::program::{Gateway, backend, directory, portway};
 use crate::watch::{Neighbour, count, metric, wait_for};
-use crate::{is_full, skip};
+use crate::{is_full, say, skip};
 
 /// What the rows ask for.
 const OPENS_WITHIN: Duration = Duration::from_secs(10);
@@ -178,11 +178,11 @@ impl Scene {
         let served_at = answers.iter().filter(|it| it.asked > healed_at && it.status == 200);
         let recovered = served_at.map(|it| it.at - healed_at).min().expect("it recovers");
 
-        println!("f5: {name}: the neighbour, quiet: {quiet}");
-        println!("f5: {name}: the neighbour, meanwhile: {busy}");
-        println!(
+        say(format_args!("f5: {name}: the neighbour, quiet: {quiet}"));
+        say(format_args!("f5: {name}: the neighbour, meanwhile: {busy}"));
+        say(format_args!(
             "f5: {name}: the breaker opened after {opened:.1?}, first served {recovered:.1?} after healing"
-        );
+        ));
         let before = answers.iter().filter(|it| it.at < failed_at);
         assert!(before.clone().count() > 0);
         assert!(before.clone().all(|it| it.status == 200), "{name}: it was well before");
@@ -273,11 +273,11 @@ fn inside_losses() {
     std::thread::sleep(Duration::from_secs(5));
     let answers = calls.end();
     let slowest = answers.iter().map(|it| it.at - it.asked).max().expect("there were calls");
-    println!(
+    say(format_args!(
         "f5: 5 % lost: {} calls, the slowest {slowest:.1?}; the neighbour: {}",
         answers.len(),
         neighbour.end()
-    );
+    ));
     // One in ten thousand is so unlucky that no connection is made in time, twice.
     let failed = answers.iter().filter(|it| it.status != 200).count();
     assert!(failed * 100 <= answers.len(), "{failed} of {} failed", answers.len());

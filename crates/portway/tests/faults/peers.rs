@@ -10,7 +10,7 @@ use portway_testkit::{Backend, Certificates};
 
 use crate::program::{Gateway, directory, portway};
 use crate::watch::{Neighbour, memory_bytes, metric, wait_for};
-use crate::{is_full, may_open, skip};
+use crate::{is_full, may_open, say, skip};
 
 /// What a connection that is held may cost, on average.
 const HELD_BYTES_MAX: u64 = 20 << 10;
@@ -171,13 +171,11 @@ fn has_reset(mut heard: &[u8]) -> bool {
     false
 }
 
-/// The bound of connections is the default, said aloud: unsaid it is less where fewer files are allowed, as if every
-/// connection had one to a backend, too.
 fn document(backends: [SocketAddr; 3], folder: &Certificates) -> String {
     let [small, large, upload] = backends;
     let (cert, key) = (folder.path("shop.crt"), folder.path("shop.key"));
     format!(
-        "portway: 1\ngateway:\n  bounds: {{ connections: 32768 }}\n  admin: \"127.0.0.1:0\"\n  listen:\n    - \"127.0.0.1:0\"\n    - {{ address: \"127.0.0.1:0\", tls: {{ certificates: [ {{ cert: '{}', key: '{}' }} ] }} }}\nservices:\n  \
+        "portway: 1\ngateway:\n  admin: \"127.0.0.1:0\"\n  listen:\n    - \"127.0.0.1:0\"\n    - {{ address: \"127.0.0.1:0\", tls: {{ certificates: [ {{ cert: '{}', key: '{}' }} ] }} }}\nservices:\n  \
          small: {{ routes: [\"GET /\"], backend: \"http://{small}\", auth: public }}\n  \
          large: {{ path: /large, routes: [\"GET /\"], backend: \"http://{large}\", auth: public }}\n  \
          upload: {{ path: /upload, routes: [\"POST /\"], backend: \"http://{upload}\", auth: public }}\n",
@@ -191,9 +189,14 @@ fn f1_ten_thousand_slow_peers_hold_nobody_up_and_are_gone_in_time() {
     let manners = manners();
     let many = manners.iter().map(|manner| manner.peers).sum::<usize>();
     assert_eq!(many, 10_000);
-    if !may_open(13_000) {
-        return skip("10,000 connections need 13,000 open files, and fewer are allowed");
-    }
+    // The gateway takes one connection for two files that it may open, since each could have one to a backend.
+    let at_once = if may_open(24_000) {
+        many
+    } else if may_open(20_000) {
+        9_800
+    } else {
+        return skip("10,000 connections need 20,000 open files, and fewer are allowed");
+    };
     let body = "x".repeat(8 << 20);
     let large =
         Backend::saying(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
@@ -219,19 +222,22 @@ fn f1_ten_thousand_slow_peers_hold_nobody_up_and_are_gone_in_time() {
     let before_bytes = memory_bytes(&gateway);
     let before = metric(&gateway, ACCEPTED);
     let neighbour = Neighbour::start(plain, "/");
-    let mut peers = Vec::with_capacity(many);
-    for (number, manner) in manners.iter().enumerate() {
+    let mut next = manners.iter().enumerate().flat_map(|(number, manner)| {
         let address = if manner.tls { tls } else { plain };
-        peers.extend((0..manner.peers).map(|_| Peer::new(address, number, &manner.says)));
-    }
+        (0..manner.peers).map(move |_| Peer::new(address, number, &manner.says))
+    });
+    let mut peers: Vec<Peer> = next.by_ref().take(at_once).collect();
     // All are there at once, if they come within the shortest deadline.
-    wait_for(&gateway, ACCEPTED, |count| count - before >= many as f64);
+    wait_for(&gateway, ACCEPTED, |count| count - before >= at_once as f64);
     let held = metric(&gateway, "portway_connections{") as u64;
     let held_bytes = memory_bytes(&gateway).saturating_sub(before_bytes) / held;
 
     let last = manners.iter().map(|manner| manner.due).max().expect("there are manners");
     let begun = Instant::now();
     while peers.iter().any(|peer| peer.gone.is_none()) && begun.elapsed() < last + PATIENCE {
+        // Those that had to wait take the places of those that are gone.
+        let here = peers.iter().filter(|peer| peer.gone.is_none()).count();
+        peers.extend(next.by_ref().take(at_once.saturating_sub(here)));
         for peer in peers.iter_mut().filter(|peer| peer.gone.is_none()) {
             peer.look(&manners[peer.manner]);
         }
@@ -239,16 +245,16 @@ fn f1_ten_thousand_slow_peers_hold_nobody_up_and_are_gone_in_time() {
     }
     let busy = neighbour.end();
 
-    println!("f1: quiet: {quiet}");
-    println!("f1: with {many} slow peers: {busy}");
-    println!("f1: {held} connections at once, {held_bytes} bytes each");
+    say(format_args!("f1: quiet: {quiet}"));
+    say(format_args!("f1: with {many} slow peers: {busy}"));
+    say(format_args!("f1: {held} connections at once, {held_bytes} bytes each"));
     for (number, manner) in manners.iter().enumerate() {
         let of_manner = || peers.iter().filter(|peer| peer.manner == number);
         let late = of_manner().filter_map(|peer| peer.gone).max().unwrap_or_default();
-        println!(
+        say(format_args!(
             "f1: {}: {} of them, due after {:?}, the last gone after {late:.1?}",
             manner.name, manner.peers, manner.due
-        );
+        ));
         assert!(
             of_manner().all(|peer| peer.gone.is_some()),
             "{}: some are still here",
@@ -260,7 +266,7 @@ fn f1_ten_thousand_slow_peers_hold_nobody_up_and_are_gone_in_time() {
     // What is not optimised is larger.
     assert!(cfg!(debug_assertions) || held_bytes <= HELD_BYTES_MAX, "{held_bytes} bytes for each");
     if is_full() {
-        assert!(held >= many as u64, "{held} connections were held at once");
+        assert!(held >= at_once as u64, "{held} connections were held at once");
         assert!(busy.p99_micros() <= 2 * quiet.p99_micros(), "{busy}; quiet: {quiet}");
     }
     drop(peers);

@@ -370,7 +370,8 @@ fn c4_fields_of_a_connection_are_refused_or_stay_behind() {
 fn c4_lengths_that_disagree_with_the_payload_never_make_a_request() {
     let mut way = Way::new();
     let evil = &b"GET /evil HTTP/1.1\r\nHost: a\r\n\r\n"[..];
-    let cases: &[(&[&[u8]], Option<&[u8]>)] = &[
+    type Lengths<'a> = &'a [&'a [u8]];
+    let cases: &[(Lengths<'_>, Option<&[u8]>)] = &[
         (&[b"0"], Some(evil)),
         (&[b"1"], Some(evil)),
         (&[b"1000"], Some(evil)),
