@@ -222,13 +222,19 @@ fn f1_ten_thousand_slow_peers_hold_nobody_up_and_are_gone_in_time() {
     let before_bytes = memory_bytes(&gateway);
     let before = metric(&gateway, ACCEPTED);
     let neighbour = Neighbour::start(plain, "/");
+    let setting_up = Instant::now();
     let mut next = manners.iter().enumerate().flat_map(|(number, manner)| {
         let address = if manner.tls { tls } else { plain };
         (0..manner.peers).map(move |_| Peer::new(address, number, &manner.says))
     });
     let mut peers: Vec<Peer> = next.by_ref().take(at_once).collect();
+    let connected = setting_up.elapsed();
     // All are there at once, if they come within the shortest deadline.
     wait_for(&gateway, ACCEPTED, |count| count - before >= at_once as f64);
+    say(format_args!(
+        "f1: connected after {connected:.1?}, accepted after {:.1?}",
+        setting_up.elapsed()
+    ));
     let held = metric(&gateway, "portway_connections{") as u64;
     let held_bytes = memory_bytes(&gateway).saturating_sub(before_bytes) / held;
 
