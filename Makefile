@@ -1,11 +1,12 @@
 # The commands of this repository. `make help` lists them; CI runs the same ones.
 
 CARGO ?= cargo
-# Where an OpenAPI corpus for the larger tests lies; tests that do not find it say that they are skipped.
+# A folder with other people's OpenAPI documents for the larger tests. It is no part of this repository; tests that do
+# not find it say that they are skipped.
 export PORTWAY_CORPUS ?= $(abspath ../shared/corpus)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test edits lint bench docs fuzz
+.PHONY: help build demo test edits faults lint bench docs fuzz
 
 help: ## Lists the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,13 +27,19 @@ test: ## Runs all tests; a Rust toolchain and a C compiler are all that is neede
 edits: ## 3,000 edits of the documents, ten a second for five minutes, under calls of every kind
 	PORTWAY_EDITS=3000 $(CARGO) test --locked -p portway --test it edits:: -- --nocapture
 
-lint: ## Format, clippy without warnings, and, if cargo-deny is installed, licences, bans and sources
+faults: ## Slow peers, floods and broken networks at full size, optimised, with figures; minutes, on a quiet machine
+	PORTWAY_FAULTS=full $(CARGO) test --release --locked -p portway --test faults -- --nocapture --test-threads=1
+	PORTWAY_FAULTS=full $(CARGO) test --release --locked -p portway-proxy --test attacks -- --nocapture f3_a_million
+
+lint: ## Format, clippy without warnings, the fuzz targets compile, and, if cargo-deny is installed, licences, bans and sources
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-$(CURDIR)/target}" $(CARGO) check --locked --manifest-path fuzz/Cargo.toml --bins
 	@if command -v cargo-deny >/dev/null 2>&1; then \
+		$(CARGO) fetch --locked --quiet; \
 		$(CARGO) deny --offline check bans licenses sources; \
 	else \
-		echo "cargo-deny is not installed: 'make test' checks licences, bans and sources of deny.toml"; \
+		echo "cargo-deny is not installed: 'make test' checks licences, bans and sources of deny.toml, too"; \
 	fi
 
 bench: ## Runs the benches of all rooms

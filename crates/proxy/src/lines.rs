@@ -4,6 +4,7 @@
 //! does not.
 
 use bytes::Bytes;
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
 use portway_http1::{self as http1, Field, Framing, Known, Reject, Span};
 
@@ -22,6 +23,22 @@ fn put(into: &mut Vec<u8>, bytes: &[u8]) -> Span {
     Span::new(start, into.len())
 }
 
+/// Whether a field may become a line. `h2` lets pass what no line may hold: names with a quote, values with
+/// white space at their ends.
+fn check(name: &HeaderName, value: &HeaderValue) -> Result<(), Reject> {
+    if !http1::is_token(name.as_str().as_bytes()) {
+        return Err(Reject::FieldName);
+    }
+    http1::is_field_value(value.as_bytes()).then_some(()).ok_or(Reject::FieldValue)
+}
+
+/// Trailers that may become lines; the others are left out, as trailers may be (RFC 9110 §6.5.1).
+pub(crate) fn trailers(map: Option<&HeaderMap>) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let fields = map.into_iter().flat_map(HeaderMap::iter);
+    let sound = fields.filter(|(name, value)| check(name, value).is_ok());
+    sound.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
+}
+
 /// Writes fields down as lines, with their spans. `Cookie` crumbs (RFC 9113 §8.2.3) become one field.
 fn put_fields(
     headers: &HeaderMap,
@@ -33,9 +50,7 @@ fn put_fields(
         if known == Known::Cookie && fields.iter().any(|field| field.known == Known::Cookie) {
             continue;
         }
-        if !http1::is_field_value(value.as_bytes()) {
-            return Err(Reject::FieldValue);
-        }
+        check(name, value)?;
         let name_span = put(out, name.as_str().as_bytes());
         out.extend_from_slice(b": ");
         let start = out.len();
@@ -112,6 +127,11 @@ fn write(
         Method::CONNECT => http1::Method::Connect,
         ref other => http1::Method::Other(put(out, other.as_str().as_bytes())),
     };
+    // As in a target of HTTP/1.1.
+    if parts.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS)
+    {
+        return Err(Reject::Target);
+    }
     let authority = put(out, authority(&parts.uri, &parts.headers)?);
     let text = parts.uri.path();
     if text.len() + parts.uri.query().map_or(0, str::len) > target_bytes_max {

@@ -164,9 +164,15 @@ impl Backend {
         self.stage.received.lock().expect("not poisoned").clone()
     }
 
+    /// The requests after the first so many.
+    pub fn received_after(&self, count: usize) -> Vec<Received> {
+        self.stage.received.lock().expect("not poisoned")[count..].to_vec()
+    }
+
     /// The last request.
     pub fn last(&self) -> Received {
-        self.received().pop().expect("the backend got a request")
+        let received = self.stage.received.lock().expect("not poisoned");
+        received.last().cloned().expect("the backend got a request")
     }
 
     /// Connections so far.

@@ -115,10 +115,9 @@ impl Http2Incoming {
     }
 
     pub(crate) fn write_body_end(&self, out: &mut Vec<u8>) {
-        let fields = self.trailers.iter().flat_map(HeaderMap::iter);
-        let named = fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
         let shape = self.shape.as_deref();
-        let allowed = named.filter(|(name, _)| forward::may_trail(name, shape));
+        let allowed = lines::trailers(self.trailers.as_ref())
+            .filter(|(name, _)| forward::may_trail(name, shape));
         portway_http1::write_trailers(out, allowed);
     }
 

@@ -418,8 +418,7 @@ impl Http2Outgoing {
     }
 
     pub(crate) fn trailers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let fields = self.answer_trailers.iter().flat_map(HeaderMap::iter);
-        fields.map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
+        lines::trailers(self.answer_trailers.as_ref())
     }
 }
 

@@ -102,3 +102,26 @@ async fn a_backend_may_pause_as_long_as_it_may_after_a_caller_that_was_slow() {
     carried.expect("nobody was too slow");
     told.expect("the caller has all of it");
 }
+
+#[tokio::test]
+async fn a_body_that_is_always_ready_lets_others_have_their_turn() {
+    let (mut caller, ours) = pair().await;
+    let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n";
+    caller.write_all(head).await.expect("sent");
+    let mut http1 = Http1Incoming::new(Stream::Plain(ours));
+    let arrived = poll_fn(|cx| http1.poll_request(cx, &HeadLimits::default())).await;
+    assert!(matches!(arrived, Arrived::Request(_)));
+    let mut incoming = Incoming::Http1(http1);
+    let ready = fill(&caller).await;
+
+    let (ours, _backend) = pair().await;
+    let mut outgoing = Outgoing::Http1(Http1Outgoing::new(Stream::Plain(ours)));
+    outgoing.begin(Framing::Length(100_000_000));
+    let mut upload = Upload::new();
+    let polled = poll_fn(|cx| Poll::Ready(upload.poll(cx, &mut incoming, &mut outgoing))).await;
+    assert!(polled.is_ok());
+    // As far as it got, it did not go on for as long as there was more.
+    assert!(ready > 2 * TURN_BYTES, "only {ready} bytes wait");
+    assert!(upload.bytes < 2 * TURN_BYTES as u64, "{} bytes in one turn", upload.bytes);
+    assert!(upload.bytes >= TURN_BYTES as u64, "{} bytes in one turn", upload.bytes);
+}

@@ -174,3 +174,40 @@ fn f3_more_streams_than_there_may_be() {
         vec![Frame::new(kind::HEADERS, flag::END_HEADERS, stream(n), request("POST", "/a"))]
     });
 }
+
+/// Calls that are reset as soon as they are made, on one connection after the other: a million of them if
+/// `PORTWAY_FAULTS` is `full`.
+#[test]
+fn f3_a_million_resets() {
+    const AT_ONCE: u32 = 100;
+    let is_full = std::env::var_os("PORTWAY_FAULTS").is_some_and(|value| value == "full");
+    let many = if is_full { 1_000_000 } else { 20_000 };
+    let target = Target::new(QUICK, 100);
+    let begun = std::time::Instant::now();
+    let (mut sent, mut connections) = (0, 0);
+    while sent < many {
+        let mut http2 = Http2::connect(target.gateway.address(), &[]);
+        connections += 1;
+        let mut number = 0;
+        loop {
+            let frames = (number..number + AT_ONCE).flat_map(|number| {
+                let reset = Frame::new(kind::RST_STREAM, 0, stream(number), [0, 0, 0, 8]);
+                [head(number, WHOLE), reset].map(|frame| frame.bytes()).concat()
+            });
+            if !http2.send(frames.collect::<Vec<u8>>()) {
+                break;
+            }
+            number += AT_ONCE;
+            assert!(number < 1_000_000, "one connection resets for ever");
+        }
+        sent += number;
+        target.held();
+    }
+    let each = sent / connections;
+    println!(
+        "f3: {sent} calls reset on {connections} connections ({each} each) in {:.1?}",
+        begun.elapsed()
+    );
+    assert!(target.is_left(std::time::Duration::from_secs(5)), "connections stay");
+    target.stood();
+}

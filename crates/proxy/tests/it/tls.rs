@@ -136,29 +136,3 @@ fn backends_are_verified() {
         assert_eq!(answer.status, if code.is_empty() { 200 } else { 502 });
     }
 }
-
-#[test]
-fn a_proxy_header_names_the_caller_before_anything_else() {
-    let backend = Backend::polite();
-    let listen = "trusted_proxies: [ 127.0.0.1 ], listen: [ { address: '127.0.0.1:0', proxy_protocol: true } ], bounds: { head_timeout: 300ms }";
-    let gateway = Gateway::start(&crate::open_with(backend.address(), listen, ""));
-    let request = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
-    let answer = Client::ask(
-        gateway.address(),
-        format!("PROXY TCP4 203.0.113.7 192.0.2.1 4000 80\r\n{request}"),
-    );
-    assert_eq!(answer.status, 200);
-    assert_eq!(backend.last().values("x-forwarded-for"), ["203.0.113.7"]);
-    let mut v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
-    v2.extend_from_slice(&[203, 0, 113, 8, 192, 0, 2, 1, 0x0f, 0xa0, 0, 80]);
-    v2.extend_from_slice(request.as_bytes());
-    assert_eq!(Client::ask(gateway.address(), v2).status, 200);
-    assert_eq!(backend.last().values("x-forwarded-for"), ["203.0.113.8"]);
-    for wrong in [request, "PROXY TCP4 x\r\n", ""] {
-        assert_ne!(
-            Client::connect(gateway.address()).send(wrong).ended(),
-            Ended::Open,
-            "{wrong:?}"
-        );
-    }
-}

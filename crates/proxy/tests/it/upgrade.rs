@@ -109,6 +109,42 @@ fn c1_a_connection_that_was_switched_is_never_used_for_another_call() {
 }
 
 #[test]
+fn c1_connect_is_refused_and_nothing_behind_it_is_taken_for_its_tunnel() {
+    let backend = Backend::polite();
+    let gateway = Gateway::start(&open(backend.address(), ""));
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n";
+    let last = "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let length = hidden.len();
+    for (target, fields, body) in [
+        ("a:443", String::new(), String::new()),
+        ("a:443", "Connection: Upgrade\r\nUpgrade: websocket\r\n".to_owned(), String::new()),
+        ("a:443", format!("Content-Length: {length}\r\n"), hidden.to_owned()),
+        (
+            "a:443",
+            "Transfer-Encoding: chunked\r\n".to_owned(),
+            format!("{length:x}\r\n{hidden}\r\n0\r\n\r\n"),
+        ),
+        ("/a", String::new(), String::new()),
+        ("http://a/a", String::new(), String::new()),
+    ] {
+        let host = target.strip_prefix('/').map_or(target, |_| "a");
+        let host = if target.starts_with("http") { "a" } else { host };
+        let mut client = Client::connect(gateway.address());
+        client
+            .send(format!("CONNECT {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n{body}{last}"));
+        let answer = client.answer();
+        assert!(matches!(answer.status, 400 | 405), "{target} {fields}: {}", answer.status);
+        // The next answer is for the next request, or the connection has ended.
+        if let Some(answer) = client.answer_or_end() {
+            assert_eq!(answer.text(), "ok:", "{target} {fields}");
+        }
+        assert_ne!(client.ended(), Ended::Open, "{target} {fields}");
+    }
+    let received = backend.received();
+    assert!(received.iter().all(|got| got.line() == "GET /last HTTP/1.1"), "{received:#?}");
+}
+
+#[test]
 fn a_relay_passes_each_end_on_and_lets_the_other_side_finish() {
     let backend = Backend::scripted(|conversation| {
         if conversation.read_head().is_some() {
