@@ -64,7 +64,7 @@ fn name_end(bytes: &[u8], from: usize) -> usize {
         let word = u64::from_le_bytes(*eight);
         // Without the high bits nothing carries from one byte into the next.
         let low = word & !HIGH;
-        let small = low | ONES * 0x20;
+        let small = low | (ONES * 0x20);
         let letter = (small + ONES * (0x80 - 0x61)) & !(small + ONES * (0x7f - 0x7a));
         let digit = (low + ONES * (0x80 - 0x30)) & !(low + ONES * (0x7f - 0x39));
         let dash = !((low ^ (ONES * 0x2d)) + ONES * 0x7f);

@@ -328,7 +328,7 @@ async fn final_head(
     timer: &mut Timer,
     asked: &AskedFor,
 ) -> Result<ResponseHead, Stop> {
-    let clock = around.worker.clock;
+    let clock = &around.worker.clock;
     let (outgoing, upload) = leg.parts();
     for _ in 0..INTERIM_MAX {
         let head = transfer::await_head(incoming, outgoing, upload, timer, clock, asked).await?;

@@ -344,7 +344,7 @@ async fn carry(
     record: &mut Record,
 ) -> Result<(), Stop> {
     let (outgoing, upload) = leg.parts();
-    let clock = around.worker.clock;
+    let clock = &around.worker.clock;
     let bounds = &around.live.bounds;
     let deadlines = BodyDeadlines {
         call_ms: record.started_us / 1_000 + bounds.call_ms,

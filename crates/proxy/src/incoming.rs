@@ -29,10 +29,6 @@ pub(crate) enum Length {
 }
 
 /// One call coming in.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one; a box would cost every call"
-)]
 pub(crate) enum Incoming {
     Http1(Http1Incoming),
     Http2(Box<Http2Incoming>),

@@ -17,10 +17,6 @@ use crate::upstream::Endpoint;
 use crate::worker::Worker;
 
 /// One call going out.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one; a box would cost every call"
-)]
 pub(crate) enum Outgoing {
     Http1(Http1Outgoing),
     Http2(Box<Http2Outgoing>),

@@ -142,7 +142,7 @@ pub(crate) async fn await_head(
     outgoing: &mut Outgoing,
     upload: &mut Upload,
     timer: &mut Timer,
-    clock: WorkerClock,
+    clock: &WorkerClock,
     asked: &AskedFor,
 ) -> Result<ResponseHead, Stop> {
     let mut seen = None;
@@ -268,7 +268,7 @@ pub(crate) async fn carry(
     upload: &mut Upload,
     download: &mut Download,
     timer: &mut Timer,
-    (clock, deadlines): (WorkerClock, &BodyDeadlines),
+    (clock, deadlines): (&WorkerClock, &BodyDeadlines),
 ) -> Result<(), Stop> {
     let mut received = false;
     let mut seen = None;

@@ -87,7 +87,7 @@ async fn a_backend_may_pause_as_long_as_it_may_after_a_caller_that_was_slow() {
         &mut upload,
         &mut download,
         &mut timer,
-        (clock, &deadlines),
+        (&clock, &deadlines),
     );
     let peers = async {
         let mut read = vec![0; filled + 6];
