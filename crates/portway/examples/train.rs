@@ -116,7 +116,6 @@ async fn train(binary: &Path, calls: &str) -> Result<(), Fault> {
         }
         over_http2(way, LARGE, 4, 40).await?;
     }
-    println!("with the log of calls {calls}: done");
     gateway.end()
 }
 

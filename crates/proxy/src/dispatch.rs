@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use portway_http1::{HeadLimits, Known, RequestKind, ResponseHead};
+use portway_http1::{Known, RequestKind, ResponseHead};
 use portway_model::{Balance, HashOn, HostHeader};
 use portway_policy::{Call, Phase};
 use portway_snapshot::Operation;
@@ -19,7 +19,6 @@ use crate::exchange::{Decision, Stop, Surroundings};
 use crate::failure::{Failure, Fault, Retry};
 use crate::forward::{self, Forward};
 use crate::incoming::Incoming;
-use crate::lines;
 use crate::outgoing::Outgoing;
 use crate::record::Record;
 use crate::request::Version;
@@ -304,11 +303,8 @@ async fn attempt(
     };
     let asked = AskedFor {
         kind,
-        limits: HeadLimits {
-            head_bytes: to.settings.head_bytes,
-            fields: lines::ANSWER_FIELDS_MAX,
-            target_bytes: 0,
-        },
+        head_bytes: to.settings.head_bytes,
+        crowd: Some(&**to.state),
         begun_ms: record.now_us() / 1_000,
         call_ms: to.due_ms,
         first_byte_ms: to.settings.first_byte_ms,
@@ -326,7 +322,7 @@ async fn final_head(
     incoming: &mut Incoming,
     leg: &mut Leg,
     timer: &mut Timer,
-    asked: &AskedFor,
+    asked: &AskedFor<'_>,
 ) -> Result<ResponseHead, Stop> {
     let clock = &around.worker.clock;
     let (outgoing, upload) = leg.parts();

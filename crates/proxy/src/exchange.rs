@@ -26,7 +26,7 @@ use crate::respond::{self, Local};
 use crate::telemetry::Wire;
 use crate::timer::Timer;
 use crate::transfer::{self, BodyDeadlines, Download};
-use crate::upstream::Settings;
+use crate::upstream::{BackendState, Settings};
 use crate::worker::Worker;
 
 /// Why a call does not reach its end as it should.
@@ -139,7 +139,8 @@ async fn answer(
     let mut leg = Leg::new();
     let head = dispatch::dispatch(around, &decision, incoming, &mut leg, timer, record).await?;
     record.status = head.status;
-    let settings = &around.live.services[decision.service].settings[usize::from(operation.backend)];
+    let (live, backend) = (&around.live.services[decision.service], usize::from(operation.backend));
+    let (state, settings) = (&live.backends[backend], &live.settings[backend]);
     if head.upgrade {
         // Rare, and large: not part of every connection's size.
         let (outgoing, _) = leg.parts();
@@ -147,7 +148,7 @@ async fn answer(
             .await;
     }
     reshape(around, &decision, incoming, leg.parts().0, &head, record)?;
-    carry(around, incoming, &mut leg, settings, timer, record).await?;
+    carry(around, incoming, &mut leg, (state, settings), timer, record).await?;
     leg.release(around.worker, record.now_us() / 1_000 + settings.keep_alive_ms);
     incoming.leave_body();
     Ok(())
@@ -339,7 +340,7 @@ async fn carry(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
     leg: &mut Leg,
-    settings: &Settings,
+    (state, settings): (&BackendState, &Settings),
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
@@ -347,6 +348,7 @@ async fn carry(
     let clock = &around.worker.clock;
     let bounds = &around.live.bounds;
     let deadlines = BodyDeadlines {
+        crowd: Some(state),
         call_ms: record.started_us / 1_000 + bounds.call_ms,
         idle_ms: settings.idle_ms,
         write_ms: bounds.write_ms_over(around.request.version),

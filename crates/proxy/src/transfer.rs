@@ -4,7 +4,7 @@
 //! nothing but its own full buffers, which is the back-pressure.
 
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use portway_http1::{HeadLimits, Reject, RequestKind, ResponseHead};
 use portway_policy::Reason;
@@ -13,8 +13,10 @@ use crate::body::{Broken, Part};
 use crate::exchange::Stop;
 use crate::failure::{Failure, Fault};
 use crate::incoming::{Gone, Incoming};
+use crate::lines;
 use crate::outgoing::Outgoing;
 use crate::timer::Timer;
+use crate::upstream::BackendState;
 use crate::worker::WorkerClock;
 
 /// The most payload that one call moves in one direction before others have their turn: a body that is always
@@ -122,10 +124,54 @@ fn caller_broke(broken: Broken) -> Stop {
     }
 }
 
+/// How often one looks whether others wait for the place that a caller holds without moving.
+const CROWDED_MS: u64 = 500;
+
+/// A caller that is waited for. It has all the time that the bounds give, but only as long as nobody waits for its
+/// place at the backend: otherwise a few hundred slow peers would shut a service for all others.
+struct Vigil {
+    look_ms: u64,
+    bytes: u64,
+}
+
+impl Vigil {
+    const fn new() -> Self {
+        Self { look_ms: 0, bytes: 0 }
+    }
+
+    /// Ready when the time is over, or when the caller holds a place that others wait for and has moved next to
+    /// nothing since the last look. `bytes` is what it has moved in all.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        timer: &mut Timer,
+        clock: &WorkerClock,
+        (due_ms, bytes): (u64, u64),
+        crowd: Option<&BackendState>,
+    ) -> Poll<()> {
+        if self.look_ms == 0 {
+            *self = Self { look_ms: clock.now_ms() + CROWDED_MS, bytes };
+        }
+        loop {
+            timer.set(due_ms.min(self.look_ms));
+            ready!(timer.poll(cx));
+            let now_ms = clock.now_ms();
+            let is_idle = bytes - self.bytes < DRIP_BYTES;
+            if now_ms >= due_ms || (is_idle && crowd.is_some_and(BackendState::is_crowded)) {
+                return Poll::Ready(());
+            }
+            *self = Self { look_ms: now_ms + CROWDED_MS, bytes };
+        }
+    }
+}
+
 /// What is asked for while the head of an answer is awaited, with deadlines on the worker's clock.
-pub(crate) struct AskedFor {
+pub(crate) struct AskedFor<'a> {
     pub(crate) kind: RequestKind,
-    pub(crate) limits: HeadLimits,
+    /// Bytes that the head may have.
+    pub(crate) head_bytes: usize,
+    /// Where others may wait for the place that this call holds.
+    pub(crate) crowd: Option<&'a BackendState>,
     /// Now.
     pub(crate) begun_ms: u64,
     /// When the call as a whole must have an answer.
@@ -143,16 +189,23 @@ pub(crate) async fn await_head(
     upload: &mut Upload,
     timer: &mut Timer,
     clock: &WorkerClock,
-    asked: &AskedFor,
+    asked: &AskedFor<'_>,
 ) -> Result<ResponseHead, Stop> {
     let mut seen = None;
+    let mut due_ms = 0;
+    let mut vigil = Vigil::new();
     poll_fn(|cx| {
         if !upload.over
             && let Err(stop) = upload.poll(cx, incoming, outgoing)
         {
             return Poll::Ready(Err(stop));
         }
-        if let Poll::Ready(head) = outgoing.poll_head(cx, asked.kind, &asked.limits) {
+        let limits = HeadLimits {
+            head_bytes: asked.head_bytes,
+            fields: lines::ANSWER_FIELDS_MAX,
+            target_bytes: 0,
+        };
+        if let Poll::Ready(head) = outgoing.poll_head(cx, asked.kind, &limits) {
             return Poll::Ready(head.map_err(Stop::Failed));
         }
         if upload.over && incoming.poll_gone(cx).is_ready() {
@@ -164,9 +217,16 @@ pub(crate) async fn await_head(
             let now_ms = if seen.is_none() { asked.begun_ms } else { clock.now_ms() };
             seen = Some(moved);
             let pause = if upload.over { asked.first_byte_ms } else { asked.body_ms };
-            timer.set(asked.call_ms.min(now_ms + pause));
+            due_ms = asked.call_ms.min(now_ms + pause);
+            timer.set(due_ms);
         }
-        match timer.poll(cx) {
+        let ended = if !upload.over && upload.waiting == Waiting::Caller {
+            vigil.poll(cx, timer, clock, (due_ms, upload.bytes), asked.crowd)
+        } else {
+            vigil = Vigil::new();
+            timer.poll(cx)
+        };
+        match ended {
             Poll::Pending => Poll::Pending,
             // A caller that drips must never make a target look ill.
             Poll::Ready(()) if !upload.over && upload.waiting == Waiting::Caller => {
@@ -189,7 +249,9 @@ const DRIP_BYTES: u64 = 256;
 
 /// Deadlines while bodies are under way, on the worker's clock.
 #[derive(Clone, Copy)]
-pub(crate) struct BodyDeadlines {
+pub(crate) struct BodyDeadlines<'a> {
+    /// Where others may wait for the place that this call holds.
+    pub(crate) crowd: Option<&'a BackendState>,
     /// Of the call as a whole.
     pub(crate) call_ms: u64,
     /// The longest pause of the backend.
@@ -268,10 +330,12 @@ pub(crate) async fn carry(
     upload: &mut Upload,
     download: &mut Download,
     timer: &mut Timer,
-    (clock, deadlines): (&WorkerClock, &BodyDeadlines),
+    (clock, deadlines): (&WorkerClock, &BodyDeadlines<'_>),
 ) -> Result<(), Stop> {
     let mut received = false;
     let mut seen = None;
+    let mut due_ms = 0;
+    let mut vigil = Vigil::new();
     poll_fn(|cx| {
         if !upload.over
             && let Err(stop) = upload.poll(cx, incoming, outgoing)
@@ -323,12 +387,20 @@ pub(crate) async fn carry(
             } else {
                 deadlines.write_ms
             };
-            timer.set(deadlines.call_ms.min(clock.now_ms() + pause));
-        }
-        if timer.poll(cx).is_pending() {
-            return Poll::Pending;
+            due_ms = deadlines.call_ms.min(clock.now_ms() + pause);
+            timer.set(due_ms);
         }
         let waits_for_caller = !upload.over && upload.waiting == Waiting::Caller;
+        let ended = if waits_for_caller || download.waiting == Waiting::Caller {
+            let bytes = upload.bytes + download.bytes;
+            vigil.poll(cx, timer, clock, (due_ms, bytes), deadlines.crowd)
+        } else {
+            vigil = Vigil::new();
+            timer.poll(cx)
+        };
+        if ended.is_pending() {
+            return Poll::Pending;
+        }
         Poll::Ready(Err(match download.waiting {
             _ if clock.now_ms() >= deadlines.call_ms => Stop::Cut(Fault::CallTimeout),
             // A backend that waits for the rest of the request must not look ill.

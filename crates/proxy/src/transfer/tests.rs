@@ -78,7 +78,7 @@ async fn a_backend_may_pause_as_long_as_it_may_after_a_caller_that_was_slow() {
     outgoing.consume_head(&head.expect("a head"));
 
     let clock = WorkerClock::start();
-    let deadlines = BodyDeadlines { call_ms: 60_000, idle_ms: 60_000, write_ms: 300 };
+    let deadlines = BodyDeadlines { crowd: None, call_ms: 60_000, idle_ms: 60_000, write_ms: 300 };
     let mut timer = Timer::new(clock.base());
     let (mut upload, mut download) = (Upload::new(), Download::new());
     let carried = carry(

@@ -168,6 +168,11 @@ impl BackendState {
         self.gate.try_enter().map(|place| Slot { _place: place })
     }
 
+    /// Whether calls wait for a place.
+    pub fn is_crowded(&self) -> bool {
+        self.gate.waiting() > 0
+    }
+
     /// A place, after waiting in order of arrival for at most `concurrency.queue_timeout`. Dropping the future leaves the queue.
     ///
     /// # Errors

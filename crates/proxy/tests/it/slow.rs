@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use portway_testkit::{Backend, Client, Ended, Gateway};
 
-use crate::open_with;
+use crate::{open, open_with};
 
 /// Short enough to be met, long enough for a busy machine to serve whoever is not slow.
 const BOUNDS: &str = "bounds: { head_timeout: 400ms, body_timeout: 400ms, idle_timeout: 400ms, write_timeout: 400ms }";
@@ -117,6 +117,47 @@ fn f1_a_thousand_slow_peers_hold_nobody_up_and_are_gone_in_time() {
     for (n, client) in slow.iter_mut().enumerate() {
         assert_ne!(client.ended(), Ended::Open, "{:?}", parts[n % parts.len()]);
     }
+}
+
+/// Holds all places of a backend with callers that move next to nothing, and asks as somebody else.
+fn check_that_others_get_in(hold: impl Fn(&Gateway) -> Client, gateway: &Gateway) {
+    const PLACES: usize = 4;
+    let _held: Vec<Client> = (0..PLACES).map(|_| hold(gateway)).collect();
+    for _ in 0..PLACES {
+        assert_eq!(Client::get(gateway.address(), "/other").status, 200);
+    }
+}
+
+#[test]
+fn f1_callers_that_do_not_move_keep_no_place_that_others_wait_for() {
+    let body = "x".repeat(8 << 20);
+    let large = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let backend = Backend::scripted(move |conversation| {
+        while let Some(received) = conversation.read() {
+            if received.line().starts_with("GET /large") {
+                conversation.say(large.as_bytes());
+                return;
+            }
+            conversation.answer(b"ok");
+        }
+    });
+    // All bounds as they are by default: half a minute and more.
+    let more = ", concurrency: { max: 4, queue: 8, queue_timeout: 20s }";
+    let gateway = Gateway::start(&open(backend.address(), more));
+    let silent = |gateway: &Gateway| {
+        let mut client = Client::connect(gateway.address());
+        client.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx");
+        client
+    };
+    check_that_others_get_in(silent, &gateway);
+    let unread = |gateway: &Gateway| {
+        let mut client = Client::with_small_window(gateway.address());
+        client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+        client
+    };
+    check_that_others_get_in(unread, &gateway);
+    let log = gateway.log(12).to_string();
+    assert!(log.contains("body-timeout") && log.contains("caller-too-slow"), "{log}");
 }
 
 #[test]
