@@ -156,7 +156,7 @@ fn f1_callers_that_do_not_move_keep_no_place_that_others_wait_for() {
         client
     };
     check_that_others_get_in(unread, &gateway);
-    let log = gateway.log(12).to_string();
+    let log = gateway.log(12);
     assert!(log.contains("body-timeout") && log.contains("caller-too-slow"), "{log}");
 }
 
