@@ -276,23 +276,17 @@ impl WorkerClock {
         self.now_us() / 1_000
     }
 
-    /// Read several times in every call, so it does no more than it must.
+    /// Read several times in every call, so it does no more than it must: no arithmetic of `Instant`.
     pub(crate) fn now_us(self) -> u64 {
+        if cfg!(test) {
+            // The runtime's clock, which a test may stop.
+            return u64::try_from(self.base.elapsed().as_micros()).unwrap_or(u64::MAX);
+        }
         monotonic_us() - self.base_us
     }
 }
 
-/// The runtime's clock, which a test may stop.
-#[cfg(test)]
-fn monotonic_us() -> u64 {
-    use std::sync::LazyLock;
-    static FIRST: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
-    let first = *FIRST;
-    u64::try_from(Instant::now().into_std().duration_since(first).as_micros()).unwrap_or(u64::MAX)
-}
-
-/// The clock behind `Instant`, without the arithmetic that makes one.
-#[cfg(not(test))]
+/// The clock behind `Instant`.
 fn monotonic_us() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec.cast_unsigned() * 1_000_000 + now.tv_nsec.cast_unsigned() / 1_000
