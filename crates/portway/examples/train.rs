@@ -78,7 +78,7 @@ async fn train(binary: &Path, calls: &str) -> Result<(), Fault> {
     let backend = backend().await?;
     let folder = Certificates::new();
     folder.write("train", &["localhost"]);
-    let (plain, secure) = (free()?, free()?);
+    let (plain, secure) = free()?;
     let document = document(backend, (plain, secure), calls);
     std::fs::write(folder.path("portway.yaml"), document)?;
     let mut gateway = Running(
@@ -86,7 +86,6 @@ async fn train(binary: &Path, calls: &str) -> Result<(), Fault> {
             .args(["run", "portway.yaml"])
             .current_dir(folder.folder())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
             .spawn()?,
     );
     wait_for(plain).await?;
@@ -298,8 +297,10 @@ apps:
     )
 }
 
-fn free() -> std::io::Result<SocketAddr> {
-    TcpListener::bind("127.0.0.1:0")?.local_addr()
+/// Two addresses that nobody uses; held together, so that they differ.
+fn free() -> std::io::Result<(SocketAddr, SocketAddr)> {
+    let (one, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    Ok((one.local_addr()?, other.local_addr()?))
 }
 
 async fn wait_for(address: SocketAddr) -> Result<(), Fault> {
@@ -309,7 +310,7 @@ async fn wait_for(address: SocketAddr) -> Result<(), Fault> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Err("the gateway did not start; run `portway run` to see why".into())
+    Err("the gateway did not start".into())
 }
 
 /// The gateway; killed if it is not ended.
