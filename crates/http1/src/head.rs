@@ -297,6 +297,7 @@ pub(crate) struct Claims {
     pub(crate) keep_alive: bool,
     names_upgrade: bool,
     has_upgrade: bool,
+    options: u32,
     pub(crate) expects_continue: bool,
     pub(crate) expects_other: bool,
 }
@@ -353,8 +354,16 @@ pub(crate) fn claims(bytes: &[u8], fields: &[Field], version: Version) -> Result
     Ok(claims)
 }
 
+/// Options of `Connection` in one head. Each names a field that is held back, so that every one of them is compared with
+/// every field; nobody needs more than a few.
+const CONNECTION_OPTIONS_MAX: u32 = 32;
+
 fn connection(value: &[u8], claims: &mut Claims) -> Result<(), Reject> {
     for option in list_items(value) {
+        claims.options += 1;
+        if claims.options > CONNECTION_OPTIONS_MAX {
+            return Err(Reject::Connection);
+        }
         if option.eq_ignore_ascii_case(b"keep-alive") {
             claims.keep_alive = true;
         } else if option.eq_ignore_ascii_case(b"close") {

@@ -51,7 +51,7 @@ pub enum Reject {
     TransferCoding,
     /// `Transfer-Encoding` in an HTTP/1.0 message.
     CodingInHttp10,
-    /// A `Connection` field with something in it that is not a token.
+    /// A `Connection` field with something in it that is not a token, or with too many names.
     Connection,
     /// An `Expect` other than `100-continue`.
     Expectation,
@@ -212,7 +212,7 @@ impl Reject {
             Reject::LengthInvalid => "Content-Length must be a plain decimal number",
             Reject::TransferCoding => "the only transfer coding understood here is chunked",
             Reject::CodingInHttp10 => "an HTTP/1.0 message must not have Transfer-Encoding",
-            Reject::Connection => "the Connection header must be a list of names",
+            Reject::Connection => "the Connection header must be a list of a few names",
             Reject::Expectation => "the only expectation understood here is 100-continue",
             Reject::UnaskedUpgrade => "the protocol was switched without having been asked",
             Reject::BodyOnEmptyStatus => "a body is announced on a status that has none",

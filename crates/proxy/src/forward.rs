@@ -220,27 +220,21 @@ pub(crate) fn may_trail(name: &[u8], shape: Option<&Shape>) -> bool {
         && !shape.is_some_and(|shape| shape.drops_header(name))
 }
 
-/// The names that `Connection` nominates.
-struct Nominated<'a> {
-    bytes: &'a [u8],
-    /// Only if there is a field that names more than the usual.
-    fields: Option<&'a [Field]>,
-}
+/// The names that `Connection` nominates, beyond the usual ones; `http1` lets only a few through. Collected once, since
+/// they are compared with every field.
+struct Nominated<'a>(Vec<&'a [u8]>);
 
 impl<'a> Nominated<'a> {
-    fn of(bytes: &'a [u8], fields: &'a [Field]) -> Self {
-        let unusual = fields.iter().any(|field| {
-            field.known == Known::Connection
-                && list_items(field.value.of(bytes)).any(|item| !is_usual(item))
-        });
-        Self { bytes, fields: unusual.then_some(fields) }
+    fn of(bytes: &'a [u8], fields: &[Field]) -> Self {
+        let mut names = Vec::new();
+        for field in fields.iter().filter(|field| field.known == Known::Connection) {
+            names.extend(list_items(field.value.of(bytes)).filter(|item| !is_usual(item)));
+        }
+        Self(names)
     }
 
     fn names(&self, name: &[u8]) -> bool {
-        let Some(fields) = self.fields else { return false };
-        fields.iter().filter(|field| field.known == Known::Connection).any(|field| {
-            list_items(field.value.of(self.bytes)).any(|item| item.eq_ignore_ascii_case(name))
-        })
+        self.0.iter().any(|nominated| nominated.eq_ignore_ascii_case(name))
     }
 }
 

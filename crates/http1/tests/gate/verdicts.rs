@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use portway_http1::{Framing, RequestHead, ResponseHead};
+use portway_http1::{Framing, Reject, RequestHead, ResponseHead};
 
 use crate::corpus::{Entry, asked, read, unescaped};
 use crate::reading::{self, Message, Verdict};
@@ -27,6 +27,26 @@ fn responses() {
 #[test]
 fn bodies() {
     check_all("body", 80, |entry, pieces| (reading::chunked(pieces), entry.verdict.clone()));
+}
+
+#[test]
+fn connection_names_a_few_fields_only() {
+    let head = |fields: &[usize]| {
+        let mut head = String::from("GET / HTTP/1.1\r\nHost: a\r\n");
+        for names in fields {
+            let names: Vec<String> = (0..*names).map(|number| format!("x{number}")).collect();
+            head += &format!("Connection: {}\r\n", names.join(","));
+        }
+        head + "\r\n"
+    };
+    for (fields, verdict) in [
+        (&[32][..], Verdict::Ok),
+        (&[33], Verdict::Reject(Reject::Connection)),
+        (&[20, 12], Verdict::Ok),
+        (&[20, 13], Verdict::Reject(Reject::Connection)),
+    ] {
+        assert_eq!(reading::request(&[head(fields).as_bytes()]).verdict, verdict, "{fields:?}");
+    }
 }
 
 fn check_all<H: Facts + PartialEq + Debug>(
