@@ -195,14 +195,15 @@ impl Router {
     }
 
     /// The operations of a leaf for a method, in the order to try; `HEAD` is answered by `GET`'s where
-    /// it has none of its own, and `*` takes what is left. `None`: the method is not allowed there.
+    /// it has none of its own, and `*` takes what is left but `TRACE`: a backend that sends back what it received
+    /// would show the caller the gateway's credentials (RFC 9110 §9.3.8). `None`: the method is not allowed there.
     pub(crate) fn candidates(&self, leaf: u32, method: &str) -> Option<&[Candidate]> {
         let entries = slice(&self.methods, self.leaves[leaf as usize].methods);
         let named =
             |name: &str| entries.iter().find(|entry| self.bytes(entry.method) == name.as_bytes());
         let entry = named(method)
             .or_else(|| if method == "HEAD" { named("GET") } else { None })
-            .or_else(|| named("*"))?;
+            .or_else(|| if method == "TRACE" { None } else { named("*") })?;
         Some(slice(&self.candidates, entry.candidates))
     }
 

@@ -164,6 +164,7 @@ fn methods() {
     assert_eq!(operation("/a", "get"), None);
     assert_eq!(operation("/w", "PUT"), Some(Some(3)));
     assert_eq!(operation("/w", "PROPFIND"), Some(Some(2)));
+    assert_eq!(operation("/w", "TRACE"), None, "an echo would show the backend's credentials");
     assert_eq!(router.allow(leaf("/w")), "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
     assert_eq!(router.allow(leaf("/h")), "");
 }
