@@ -287,7 +287,7 @@ impl Default for Passive {
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "breaker")]
 pub struct Breaker {
-    /// Opens when this part of the calls of the last ten seconds failed (no answer, time-out, 502–504); 0 switches it off. Default 50.
+    /// Opens when this part of the calls of the last ten seconds failed (no answer, time-out, or, while there is another target, 502–504); 0 switches it off. Default 50.
     #[schemars(range(max = 100))]
     pub failure_percent: u32,
     /// Fewer calls than this never open it. Default 20.

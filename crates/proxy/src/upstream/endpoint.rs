@@ -52,7 +52,12 @@ pub struct Endpoint {
     breaker: Breaker,
     calls: AtomicU64,
     failures: AtomicU64,
+    /// When the log was last told why it cannot be reached.
+    told_ms: AtomicU64,
 }
+
+/// How often the log is told why an endpoint cannot be reached.
+const TELL_INTERVAL_MS: u64 = 5_000;
 
 /// What became of a call at an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -323,6 +328,14 @@ impl Endpoint {
                 return;
             }
             Verdict::Well => self.record_success(current, probe, now_ms),
+            // An answer, even a bad one, from the only target that is left is the best there is: otherwise a single
+            // operation that fails would shut the others of its service.
+            Verdict::Poor
+                if self.owner.upgrade().is_some_and(|owner| !owner.has_other(self, now_ms)) =>
+            {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                self.record_success(current, probe, now_ms);
+            }
             Verdict::Poor | Verdict::Ill => self.record_failure(verdict, current, probe, now_ms),
         }
         self.calls.fetch_add(1, Ordering::Relaxed);

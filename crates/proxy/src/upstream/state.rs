@@ -311,6 +311,12 @@ impl BackendState {
         tracing::info!(backend = %self.key, address = %endpoint.address, "breaker closed: the probes succeeded");
     }
 
+    /// Whether another target would take calls now.
+    pub(super) fn has_other(&self, endpoint: &Endpoint, now_ms: u64) -> bool {
+        let table = self.table();
+        table.endpoints().any(|(other, ..)| other.id != endpoint.id && other.is_usable(now_ms))
+    }
+
     /// Ejects an endpoint after failures in a row, unless that would leave too few.
     pub(super) fn consider_ejection(&self, endpoint: &Endpoint, failures_in_row: u32, now_ms: u64) {
         let settings = self.settings.load();
