@@ -52,7 +52,10 @@ async fn dial(
     endpoint: &Arc<Endpoint>,
     settings: &Settings,
 ) -> Result<Outgoing, Failure> {
-    let stream = stream(endpoint).await?;
+    let stream = stream(endpoint).await.map_err(|(fault, error)| {
+        endpoint.tell_trouble(fault, &error, worker.clock.now_ms());
+        Failure::unsent(fault)
+    })?;
     if !endpoint.http2 {
         return Ok(Outgoing::Http1(Http1Outgoing::new(stream)));
     }
@@ -61,16 +64,16 @@ async fn dial(
     Ok(Outgoing::Http2(Box::new(Http2Outgoing::new(connection, worker.clock))))
 }
 
-async fn stream(endpoint: &Endpoint) -> Result<Stream, Failure> {
+async fn stream(endpoint: &Endpoint) -> Result<Stream, (Fault, std::io::Error)> {
     let tcp = TcpStream::connect(endpoint.address)
         .await
-        .map_err(|_| Failure::unsent(Fault::ConnectFailed))?;
+        .map_err(|error| (Fault::ConnectFailed, error))?;
     // Small writes must not wait for acknowledgements; if it cannot be set, calls are slower.
     let _ = tcp.set_nodelay(true);
     match &endpoint.tls {
         None => Ok(Stream::Plain(tcp)),
         Some(client) => {
-            let tls = tls::connect(client, tcp).await?;
+            let tls = tls::connect(client, tcp).await.map_err(|error| (Fault::TlsFailed, error))?;
             Ok(Stream::Tls(Box::new(tls.into())))
         }
     }

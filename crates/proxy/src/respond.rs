@@ -57,6 +57,10 @@ impl Local {
         if let Detail::Allow(allow) = &refusal.detail {
             local.field("allow", allow);
         }
+        if reason == Reason::ConnectRefused {
+            // RFC 9110 §15.5.6: a 405 says what else there is.
+            local.field("allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
+        }
         if let Detail::Limit(state) = &refusal.detail {
             local.lines.extend_from_slice(b"ratelimit-policy: ");
             rate_headers::write_policy(state, &mut local.lines);
@@ -175,6 +179,9 @@ pub(crate) async fn send(
         if local.status == 204 { Length::None } else { Length::Known(local.body.len() as u64) };
     let lines = |out: &mut Vec<u8>| {
         out.extend_from_slice(&local.lines);
+        // RFC 9110 §6.6.1: whoever makes an answer says when.
+        let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+        http1::write_field(out, b"date", date.as_bytes());
         forward::write_gateway_fields(&record.request_id, None, out);
     };
     incoming.answer(local.status, length, lines).map_err(|Gone| Fault::CallerGone)?;

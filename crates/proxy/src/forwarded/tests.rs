@@ -259,7 +259,7 @@ X-Forwarded-For: 203.0.113.7, 10.0.0.9, 10.0.0.3, 10.0.0.2
 X-Forwarded-Proto: http
 X-Forwarded-Host: shop.example
 X-Forwarded-Port: 8080
-Forwarded: for=203.0.113.7;proto=http, for=10.0.0.2;host=\"api.test:8443\";proto=https
+Forwarded: for=203.0.113.7, for=10.0.0.9, for=10.0.0.3, for=10.0.0.2;host=\"api.test:8443\";proto=https
 Via: 1.1 portway
 ",
     );

@@ -228,10 +228,10 @@ impl Forwarding<'_> {
     }
 
     fn push_forwarded(&self, out: &mut Vec<u8>) {
-        self.push_earlier("forwarded", has_whole_quotes, out);
-        out.extend_from_slice(if self.peer.is_v6 { b"for=\"[" } else { b"for=" });
-        out.extend_from_slice(self.peer.as_bytes());
-        out.extend_from_slice(if self.peer.is_v6 { b"]\"" } else { b"" });
+        if !self.push_nodes(out) {
+            self.push_earlier("forwarded", has_whole_quotes, out);
+        }
+        push_node(self.peer.as_bytes(), self.peer.is_v6, out);
         if is_host(self.host) {
             out.extend_from_slice(b";host=\"");
             out.extend_from_slice(self.host);
@@ -240,6 +240,33 @@ impl Forwarding<'_> {
         out.extend_from_slice(b";proto=");
         out.extend_from_slice(self.scheme_word());
     }
+}
+
+impl Forwarding<'_> {
+    /// The chain of `X-Forwarded-For`, as the beginning of a `Forwarded`. Proxies that write the former pass on a
+    /// `Forwarded` of the caller's own unseen, so that where both came only one of them says who called. Says whether
+    /// there is one.
+    fn push_nodes(&self, out: &mut Vec<u8>) -> bool {
+        let mut chain = Vec::new();
+        self.push_earlier("x-forwarded-for", |_| true, &mut chain);
+        for node in chain.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            let text = std::str::from_utf8(node).unwrap_or_default();
+            match text.parse::<IpAddr>() {
+                Ok(address) => push_node(node, address.is_ipv6(), out),
+                Err(_) if node.is_empty() => continue,
+                // RFC 7239 §6.2
+                Err(_) => out.extend_from_slice(b"for=unknown"),
+            }
+            out.extend_from_slice(b", ");
+        }
+        !chain.is_empty()
+    }
+}
+
+fn push_node(address: &[u8], is_v6: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(if is_v6 { b"for=\"[" } else { b"for=" });
+    out.extend_from_slice(address);
+    out.extend_from_slice(if is_v6 { b"]\"" } else { b"" });
 }
 
 fn push_checked(value: &[u8], is_sane: fn(&[u8]) -> bool, out: &mut Vec<u8>) -> bool {

@@ -13,7 +13,6 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::{files, fingerprint, provider};
-use crate::failure::{Failure, Fault};
 
 /// Files of a backend's TLS, with absolute paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -196,21 +195,17 @@ fn one(mistake: String) -> Vec<String> {
 /// Speaks TLS over a connection that stands. The deadline is the caller's: `connect` covers both.
 ///
 /// # Errors
-/// `TlsFailed`, with nothing of the call sent: the certificate is not trusted, is not valid now or is for another name;
+/// Nothing of a call was sent: the certificate is not trusted, is not valid now or is for another name;
 /// no protocol in common (with HTTP/2, also when the target does not choose it); or the target broke off.
 pub async fn connect(
     tls: &ClientTls,
     stream: TcpStream,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Failure> {
+) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
     let connector = TlsConnector::from(Arc::clone(&tls.config));
-    let stream = connector.connect(tls.name.clone(), stream).await.map_err(|error| {
-        tracing::debug!(name = ?tls.name, %error, "TLS with a target failed");
-        Failure::unsent(Fault::TlsFailed)
-    })?;
+    let stream = connector.connect(tls.name.clone(), stream).await?;
     let (_, connection) = stream.get_ref();
     if tls.http2 && connection.alpn_protocol() != Some(b"h2") {
-        tracing::debug!(name = ?tls.name, "the target does not speak HTTP/2");
-        return Err(Failure::unsent(Fault::TlsFailed));
+        return Err(std::io::Error::other("it does not agree to speak HTTP/2 (ALPN)"));
     }
     Ok(stream)
 }

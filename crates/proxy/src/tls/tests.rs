@@ -96,7 +96,8 @@ async fn shown(
     http2: bool,
 ) -> Result<(Vec<u8>, Option<Vec<u8>>), Failure> {
     let tls = ClientTlsStore::default().client(files, name, http2).unwrap();
-    let stream = connect(&tls, TcpStream::connect(address).await.unwrap()).await?;
+    let connected = connect(&tls, TcpStream::connect(address).await.unwrap()).await;
+    let stream = connected.map_err(|_| Failure::unsent(Fault::TlsFailed))?;
     let connection = stream.get_ref().1;
     Ok((
         connection.peer_certificates().unwrap()[0].to_vec(),

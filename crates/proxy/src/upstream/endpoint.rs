@@ -77,7 +77,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Well,
-    /// Counts for the breaker only: it can be reached, but does not do its work.
+    /// Counts for the breaker only, and while there is another target: it can be reached, but does not do its work.
     Poor,
     /// Counts for the breaker and for the failures in a row.
     Ill,
@@ -173,7 +173,21 @@ impl Endpoint {
             breaker: Breaker::default(),
             calls: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            told_ms: AtomicU64::new(0),
         }
+    }
+
+    /// Tells the log why no connection came about: callers and the record of a call learn the word only. Once in a
+    /// while, however many calls fail.
+    pub fn tell_trouble(&self, fault: Fault, error: &dyn std::fmt::Display, now_ms: u64) {
+        let told_ms = self.told_ms.load(Ordering::Relaxed);
+        if told_ms != 0 && now_ms < told_ms + TELL_INTERVAL_MS {
+            return;
+        }
+        self.told_ms.store(now_ms.max(1), Ordering::Relaxed);
+        let backend = self.owner.upgrade();
+        let backend = backend.as_deref().map_or("", BackendState::key);
+        tracing::warn!(backend, address = %self.address, %error, "{}", fault.word());
     }
 
     /// Begins a call at this endpoint, right after it was picked.
