@@ -369,6 +369,8 @@ fn write_head(
     };
     let host = match &settings.host {
         HostHeader::Target => endpoint.host_header.as_bytes(),
+        // HTTP/1.0 may name none, and HTTP/1.1 must.
+        HostHeader::Caller if request.authority.is_empty() => endpoint.host_header.as_bytes(),
         HostHeader::Caller => request.text(request.authority),
         HostHeader::Name(name) => name.as_bytes(),
     };

@@ -101,6 +101,19 @@ fn http_1_0_is_answered_as_it_can_read() {
 }
 
 #[test]
+fn a_call_without_a_host_is_not_sent_on_without_one() {
+    let backend = Backend::polite();
+    let gateway = Gateway::start(&open(backend.address(), ", host: caller"));
+    for (request, host) in [
+        ("GET /a HTTP/1.0\r\nHost: shop.test\r\n\r\n", "shop.test".to_owned()),
+        ("GET /a HTTP/1.0\r\n\r\n", backend.address().to_string()),
+    ] {
+        assert_eq!(Client::ask(gateway.address(), request).status, 200);
+        assert_eq!(backend.last().values("host"), [host.as_str()], "{request}");
+    }
+}
+
+#[test]
 fn answers_of_every_framing_pass() {
     for (said, status, body, trailers) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok", vec![]),
