@@ -8,13 +8,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use portway_http1::{Framing, Known, Reject, ResponseHead};
-use portway_policy::{Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme};
+use portway_policy::{
+    Body, Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme, Verdict,
+};
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
 use crate::dispatch::{self, Leg};
 use crate::failure::{Failure, Fault};
 use crate::forward::{self, Replaced};
 use crate::forwarded;
+use crate::hold::hold;
 use crate::incoming::{Gone, Incoming, Length};
 use crate::live::Live;
 use crate::outgoing::Outgoing;
@@ -22,7 +25,7 @@ use crate::peer::Peer;
 use crate::record::{Open, Record};
 use crate::relay;
 use crate::request::Request;
-use crate::respond::{self, Local};
+use crate::respond::{self, Local, Voice};
 use crate::telemetry::Wire;
 use crate::timer::Timer;
 use crate::transfer::{self, BodyDeadlines, Download};
@@ -87,9 +90,18 @@ pub(crate) struct Decision {
     pub(crate) hash: Option<u64>,
 }
 
+/// A body that is needed to decide.
+pub(crate) struct Needed {
+    pub(crate) service: usize,
+    pub(crate) operation: usize,
+    pub(crate) most_bytes: u64,
+}
+
 enum Decided {
     /// To a backend.
     Dispatch(Decision),
+    /// Not decided: the body is part of what was signed.
+    HoldBody(Needed),
     /// Answered here.
     Local(Local),
 }
@@ -121,19 +133,33 @@ async fn answer(
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
-    let decision = match decide(around, record)? {
+    let body = if around.request.has_body() { Body::Unread } else { Body::None };
+    let mut decided = decide(around, body, record)?;
+    let mut is_held = false;
+    if let Decided::HoldBody(needed) = &decided {
+        // Rare, and large: not part of every connection's size.
+        let body = Box::pin(hold(around, needed, incoming, timer, record)).await?;
+        decided = decide(around, Body::Held(&body), record)?;
+        incoming.hold_body(body);
+        is_held = true;
+    }
+    let decision = match decided {
         Decided::Dispatch(decision) => decision,
         Decided::Local(local) => {
             record.answered_here();
             return send(around, &local, incoming, timer, record).await;
         }
+        // Nobody asks for a body twice.
+        Decided::HoldBody(_) => return Err(Stop::refused(Reason::CredentialsInvalid)),
     };
     let service = &around.live.snapshot.services[decision.service];
     let operation = &service.operations[decision.operation];
-    check_length(around.request, operation)?;
-    incoming.bound_body(around.request.framing, operation.body_bytes);
-    if around.request.framing == Framing::Chunked {
-        incoming.shape_trailers(&operation.shape);
+    if !is_held {
+        check_length(around.request, operation.body_bytes)?;
+        incoming.bound_body(around.request.framing, operation.body_bytes);
+        if around.request.framing == Framing::Chunked {
+            incoming.shape_trailers(&operation.shape);
+        }
     }
 
     let mut leg = Leg::new();
@@ -153,8 +179,9 @@ async fn answer(
     Ok(())
 }
 
-/// Route, identify, permit, admit: everything that is decided on the head alone, without waiting.
-fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Stop> {
+/// Route, identify, permit, admit: everything that is decided without waiting, on the head alone or with a body that
+/// was asked for.
+fn decide(around: &Surroundings<'_>, body: Body<'_>, record: &mut Record) -> Result<Decided, Stop> {
     let Surroundings { worker, peer, live, request, .. } = *around;
     if request.method == portway_http1::Method::Connect {
         return Err(Stop::refused(Reason::ConnectRefused));
@@ -188,9 +215,11 @@ fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Sto
                 method: request.method_str(),
                 scheme: if peer.tls { Scheme::Https } else { Scheme::Http },
                 host,
+                authority: request.text(request.authority),
                 path,
                 query: request.query_str(),
                 headers: request,
+                body,
                 client: record.client,
                 param_names: &operation.param_names,
                 params: &params,
@@ -202,17 +231,27 @@ fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Sto
                     record.mark(phase, worker);
                 }
             };
-            let permit =
+            let verdict =
                 portway_policy::decide(&call, &operation.rules, &worker.world(live), &mut mark)?;
-            record.app = permit.app().cloned();
-            record.limit = permit.limit().copied();
-            let hash = dispatch::hash_of(&call, &service.backend(operation).document.balance);
-            Ok(Decided::Dispatch(Decision {
-                service: service_index,
-                operation: index,
-                permit,
-                hash,
-            }))
+            match verdict {
+                Verdict::Permit(permit) => {
+                    record.app = permit.app().cloned();
+                    record.limit = permit.limit().copied();
+                    let balance = &service.backend(operation).document.balance;
+                    let hash = dispatch::hash_of(&call, balance);
+                    Ok(Decided::Dispatch(Decision {
+                        service: service_index,
+                        operation: index,
+                        permit,
+                        hash,
+                    }))
+                }
+                Verdict::HoldBody { most_bytes } => Ok(Decided::HoldBody(Needed {
+                    service: service_index,
+                    operation: index,
+                    most_bytes,
+                })),
+            }
         }
         elsewhere => without_operation(around, elsewhere, record),
     };
@@ -282,11 +321,9 @@ fn without_operation(
 }
 
 /// A body that says of itself that it is too large is refused before any of it is read.
-fn check_length(request: &Request, operation: &Operation) -> Result<(), Stop> {
+pub(crate) fn check_length(request: &Request, most_bytes: u64) -> Result<(), Stop> {
     match request.framing {
-        Framing::Length(length) if length > operation.body_bytes => {
-            Err(Stop::refused(Reason::BodyTooLarge))
-        }
+        Framing::Length(length) if length > most_bytes => Err(Stop::refused(Reason::BodyTooLarge)),
         _ => Ok(()),
     }
 }
@@ -438,7 +475,7 @@ async fn stopped(
 ) {
     record.stopped(&stop);
     around.worker.count_bound(&stop, around.request.version);
-    let sent = match Local::of(&stop, record) {
+    let sent = match Local::of(&stop, record, voice(around, record)) {
         Some(mut local) => {
             let service = record.operation.map(|(service, _)| service).or(record.service);
             if let Some(service) = service {
@@ -455,6 +492,19 @@ async fn stopped(
     };
     if sent.is_err() {
         incoming.cut();
+    }
+}
+
+/// How the service that a call belongs to says no.
+fn voice(around: &Surroundings<'_>, record: &Record) -> Voice {
+    let services = &around.live.snapshot.services;
+    match (record.operation, record.service) {
+        (Some((service, operation)), _) => Voice {
+            errors: services[service].errors,
+            challenge: services[service].operations[operation].rules.identify.challenge(),
+        },
+        (None, Some(service)) => Voice { errors: services[service].errors, ..Voice::default() },
+        (None, None) => Voice::default(),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::worker::WorkerClock;
 /// The most payload that one call moves in one direction before others have their turn: a body that is always
 /// ready, and a side that takes everything, would hold up all who share the worker. (Less in tests, whose sockets hold
 /// less.)
-const TURN_BYTES: usize = if cfg!(test) { 64 << 10 } else { 256 << 10 };
+pub(crate) const TURN_BYTES: usize = if cfg!(test) { 64 << 10 } else { 256 << 10 };
 
 /// Whom a direction waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl Upload {
     }
 }
 
-fn caller_broke(broken: Broken) -> Stop {
+pub(crate) fn caller_broke(broken: Broken) -> Stop {
     match broken {
         Broken::Closed => Stop::Cut(Fault::CallerGone),
         Broken::Rejected(Reject::BodyTooLarge) => Stop::refused(Reason::BodyTooLarge),
