@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Name;
+use crate::{Name, SecretRef};
 
 /// One app.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +14,9 @@ pub struct App {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-portway-secret" = true))]
     pub keys: Vec<AppKey>,
+    /// Its key pairs for services with `auth: [hmac]`. Several may be valid at once, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hmac: Vec<HmacKey>,
     /// Its usage plan. Default: none, so that only the limits of the services hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Name>,
@@ -23,6 +26,18 @@ pub struct App {
     /// `true` refuses all its keys. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
+}
+
+/// A key pair with which an app signs its calls: an id that goes with every call, and a secret that never does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "key pair of an app")]
+pub struct HmacKey {
+    /// The id, as callers write it into `Authorization` (`AKID…` or `APID…` of a cloud product, for example). No secret.
+    #[schemars(extend("format" = "portway-key-id", "pattern" = "^[A-Za-z0-9._-]{1,128}$"))]
+    pub id: String,
+    /// The secret. A reference, never a hash: the gateway must sign as the caller does, to compare.
+    pub secret: SecretRef,
 }
 
 /// An API key: where to find it, or its SHA-256. The key itself never stands in a document.

@@ -34,6 +34,7 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
         "portway-header" => token(text, "the name of a header"),
         "portway-method" => method(text),
         "portway-parameter" => parameter(text),
+        "portway-key-id" => key_id(text),
         "portway-variable" => variable(text),
         "portway-file" => file(text),
         _ => Ok(()),
@@ -381,6 +382,22 @@ fn parameter(text: &str) -> Result<(), Malformed> {
             "",
         ))
     }
+}
+
+/// Never shows the text: it may be the secret itself, in the wrong place.
+fn key_id(text: &str) -> Result<(), Malformed> {
+    const CHARS_MAX: usize = 128;
+    let fits = (1..=CHARS_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if fits {
+        return Ok(());
+    }
+    Err(Malformed {
+        message: format!(
+            "this is not the id of a key pair: it has 1 to {CHARS_MAX} letters, digits, \".\", \"_\" and \"-\""
+        ),
+        fix: String::new(),
+    })
 }
 
 /// Never shows the text: it may be the secret itself.

@@ -32,7 +32,7 @@ pub mod syntax;
 pub mod text;
 pub mod units;
 
-pub use app::{App, AppKey};
+pub use app::{App, AppKey, HmacKey};
 pub use backend::{
     Active, Backend, BackendTls, Balance, Breaker, Concurrency, Credentials, HashOn, HostHeader,
     Passive, Probe, Protocol, Retries, Target, Timeouts,
@@ -49,7 +49,10 @@ pub use read::{Documents, Include, Remembered, SourceFile, includes, read, read_
 pub use reference::reference_markdown;
 pub use schema::json_schema;
 pub use secret::SecretRef;
-pub use service::{Auth, AuthKind, Cors, KeyAuth, OperationPolicy, RoutePattern, Service};
+pub use service::{
+    Auth, AuthKind, Cors, ErrorForm, HmacAuth, HmacForm, HmacNonce, KeyAuth, OperationPolicy,
+    RoutePattern, Service,
+};
 pub use settings::{Override, Setting, settings};
 pub use sources::Sources;
 pub use syntax::Format;

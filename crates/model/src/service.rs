@@ -11,7 +11,7 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Malformed, is_disturbing, is_token, quoted, written_as_text};
-use crate::{Backend, ByteSize, Duration, Limit, shape};
+use crate::{Backend, ByteSize, Duration, Limit, Name, shape};
 
 /// One service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +55,9 @@ pub struct Service {
     /// Calls from pages of other origins. Default: none, so that no CORS headers are sent and preflights are not answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
+    /// How the gateway writes its own refusals. Default `problem`.
+    #[serde(default, skip_serializing_if = "shape::is_default")]
+    pub errors: ErrorForm,
     /// Policies of single operations, by `operationId` (or, without a contract, by the route as written).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub operations: BTreeMap<String, OperationPolicy>,
@@ -113,6 +116,8 @@ pub enum Auth {
 pub enum AuthKind {
     /// An API key.
     Key(KeyAuth),
+    /// A signature with a shared secret, as clients of Tencent Cloud API Gateway write it.
+    Hmac(HmacAuth),
 }
 
 /// Where an API key is looked for.
@@ -147,6 +152,63 @@ impl Default for KeyAuth {
     fn default() -> Self {
         Self { header: Self::default_header(), query: None, bearer: Self::default_bearer() }
     }
+}
+
+/// How calls are signed with a shared secret. The apps that may sign have `hmac` key pairs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "kind \"hmac\" of auth")]
+pub struct HmacAuth {
+    /// What is signed. Default `app`.
+    #[serde(default, skip_serializing_if = "shape::is_default")]
+    pub form: HmacForm,
+    /// Whether a call can be sent a second time by somebody who saw it. Default `off`.
+    #[serde(default, skip_serializing_if = "shape::is_default")]
+    pub nonce: HmacNonce,
+    /// First segments of a path that callers leave out of what they sign (form `app`). Default `release`, `test` and `prepub`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environments: Option<Vec<Name>>,
+    /// The most bytes of a body that is held until its signature was checked (form `app`). Default 1MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_bytes: Option<ByteSize>,
+}
+
+/// What a signature with a shared secret covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(title = "form of a signature")]
+pub enum HmacForm {
+    /// The headers that the caller lists, method, `Accept`, `Content-Type`, `Content-MD5`, path, query and form parameters (Tencent's application authentication).
+    #[default]
+    App,
+    /// Only the headers that the caller lists: neither method nor path nor body (Tencent's key pair authentication). With `Date` in place of `X-Date` not even the time. For clients that cannot be changed.
+    KeyPair,
+}
+
+/// Whether the header `X-Apigw-Nonce` is looked at. What counts is a value that is signed, that comes with a signed `X-Date`, and that the app did not use before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(title = "way to treat nonces")]
+pub enum HmacNonce {
+    /// It is not looked at: within 15 minutes a call can be repeated by whoever saw it.
+    #[default]
+    Off,
+    /// A call that has one is taken once. Calls without one are taken, too.
+    Optional,
+    /// Every call must have one.
+    Required,
+}
+
+/// How refusals are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(title = "form of errors")]
+pub enum ErrorForm {
+    /// Problem details (RFC 9457).
+    #[default]
+    Problem,
+    /// `{"message":"…"}` with the texts of Tencent Cloud API Gateway, for clients that read those.
+    Tencent,
 }
 
 /// A route of an application without a contract: a method (`*`: any) and a path pattern.
@@ -188,7 +250,7 @@ pub struct Cors {
 }
 
 /// The kinds of auth there are, as they are written.
-pub(crate) const AUTH_KINDS: &[&str] = &["key"];
+pub(crate) const AUTH_KINDS: &[&str] = &["key", "hmac"];
 
 impl Serialize for Auth {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -244,6 +306,7 @@ impl JsonSchema for Auth {
                     "const": "public",
                     "x-portway-hints": {
                         "key": "write \"auth: [key]\": it is a list, of which any one suffices",
+                        "hmac": "write \"auth: [hmac]\": it is a list, of which any one suffices",
                         "none": "write \"auth: public\" if everybody may call",
                     },
                 },
@@ -264,7 +327,10 @@ impl Serialize for AuthKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Key(details) if *details == KeyAuth::default() => serializer.serialize_str("key"),
-            Self::Key(_) => Self::serialize(self, serializer),
+            Self::Hmac(details) if *details == HmacAuth::default() => {
+                serializer.serialize_str("hmac")
+            }
+            Self::Key(_) | Self::Hmac(_) => Self::serialize(self, serializer),
         }
     }
 }
@@ -280,6 +346,7 @@ impl<'de> Deserialize<'de> for AuthKind {
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<AuthKind, E> {
                 match text {
                     "key" => Ok(AuthKind::Key(KeyAuth::default())),
+                    "hmac" => Ok(AuthKind::Hmac(HmacAuth::default())),
                     _ => Err(E::unknown_variant(text, AUTH_KINDS)),
                 }
             }

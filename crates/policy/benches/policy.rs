@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use criterion::{Criterion, criterion_group, criterion_main};
 use portway_model as model;
 use portway_policy::{
-    App, Call, Clock, Counters, Gates, Headers, MemoryCounters, MemoryKeys, ParamSpans, Plan,
+    App, Body, Call, Clock, Counters, Gates, Headers, MemoryCounters, MemoryKeys, ParamSpans, Plan,
     Rules, Scheme, Value, Want, World, decide, is_ours, sha256,
 };
 
@@ -80,6 +80,7 @@ fn rules(auth: model::Auth, limits: Vec<model::Limit>) -> Rules {
         timeout: None,
         body_bytes: None,
         cors: None,
+        errors: model::ErrorForm::default(),
         operations: Default::default(),
     };
     Rules::compile(&name("shop"), Some("getOrder"), &service, None)
@@ -100,9 +101,11 @@ fn benches(c: &mut Criterion) {
         method: "GET",
         scheme: Scheme::Http,
         host: "shop.example",
+        authority: b"shop.example",
         path: "/shop/orders/7",
         query: "",
         headers: &headers,
+        body: Body::None,
         client: [192, 0, 2, 1].into(),
         param_names: &[],
         params: &ParamSpans::default(),

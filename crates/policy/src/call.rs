@@ -85,6 +85,17 @@ impl ParamSpans {
     }
 }
 
+/// What is known of the body of a request. Nearly every call is decided on its head alone.
+#[derive(Clone, Copy)]
+pub enum Body<'a> {
+    /// There is none.
+    None,
+    /// There is one, and nothing of it was read.
+    Unread,
+    /// This is the whole of it: it was asked for.
+    Held(&'a [u8]),
+}
+
 /// One request.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
@@ -94,12 +105,16 @@ pub struct Call<'a> {
     pub scheme: Scheme,
     /// Host asked for: lower case, no port.
     pub host: &'a str,
+    /// Host and port as sent.
+    pub authority: &'a [u8],
     /// Canonical path.
     pub path: &'a str,
     /// Query as sent, without `?`.
     pub query: &'a str,
     /// Header fields.
     pub headers: &'a dyn Headers,
+    /// What is known of the body.
+    pub body: Body<'a>,
     /// Address of the caller, behind trusted proxies.
     pub client: IpAddr,
     /// Names of the path parameters of the route.

@@ -1,4 +1,4 @@
-//! Who is calling, by API key.
+//! Who is calling, by API key; or by signature, which `hmac` judges.
 //!
 //! A key is looked for at the places that the service names. What is found is hashed, and its SHA-256 is
 //! looked up: there is no comparison of secrets that could be timed, and no table of keys in memory.
@@ -10,8 +10,9 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use portway_model::{Auth, AuthKind, KeyAuth};
 
+use crate::hmac::{self, Hmac, Judged};
 use crate::permit::Credential;
-use crate::{App, Call, Keys, Reason, query};
+use crate::{App, Call, Keys, Reason, Refusal, SignatureFault, World, query};
 
 /// The most bytes of a key.
 pub const KEY_BYTES_MAX: usize = 512;
@@ -23,6 +24,26 @@ pub enum Identify {
     Public,
     /// By a key at any one of these places.
     Key(Box<[KeyPlace]>),
+    /// By a signature.
+    Signed(Box<Signed>),
+}
+
+/// By a signature; or by a key at any one of these places, of which there may be none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// Where a key may stand.
+    pub places: Box<[KeyPlace]>,
+    /// How a signature is judged.
+    pub hmac: Hmac,
+}
+
+/// What came of asking who is calling.
+#[derive(Debug)]
+pub enum Identified {
+    /// This app, or nobody where everybody may.
+    Caller(Option<Arc<App>>, Credential),
+    /// A body of at most so many bytes is needed to tell.
+    HoldBody(u64),
 }
 
 /// Where a key may stand.
@@ -40,11 +61,32 @@ impl Identify {
     /// From the document.
     pub fn compile(auth: &Auth) -> Self {
         let Auth::AnyOf(kinds) = auth else { return Self::Public };
-        let mut places = Vec::new();
-        for AuthKind::Key(key) in kinds {
-            add_places(&mut places, key);
+        let (mut places, mut hmac) = (Vec::new(), None);
+        for kind in kinds {
+            match kind {
+                AuthKind::Key(key) => add_places(&mut places, key),
+                AuthKind::Hmac(document) => hmac = Some(Hmac::compile(document)),
+            }
         }
-        Self::Key(places.into_boxed_slice())
+        let places = places.into_boxed_slice();
+        match hmac {
+            None => Self::Key(places),
+            Some(hmac) => Self::Signed(Box::new(Signed { places, hmac })),
+        }
+    }
+
+    /// Whether a signature counts.
+    pub fn is_signed(&self) -> bool {
+        matches!(self, Self::Signed(_))
+    }
+
+    /// What an answer with status 401 asks for (RFC 9110 §11.6.1).
+    pub fn challenge(&self) -> &'static str {
+        match self {
+            Self::Signed(signed) if signed.places.is_empty() => "hmac realm=\"portway\"",
+            Self::Signed(_) => "Bearer realm=\"portway\", hmac realm=\"portway\"",
+            Self::Public | Self::Key(_) => "Bearer realm=\"portway\"",
+        }
     }
 
     /// The places that are looked at.
@@ -52,27 +94,66 @@ impl Identify {
         match self {
             Self::Public => &[],
             Self::Key(places) => places,
+            Self::Signed(signed) => &signed.places,
         }
     }
 
-    /// Finds out who is calling; nobody, where everybody may.
+    /// Finds out who is calling.
     ///
     /// # Errors
     /// [`Reason::CredentialsMissing`] or [`Reason::CredentialsInvalid`].
-    pub fn identify(
-        &self,
-        call: &Call<'_>,
-        keys: &dyn Keys,
-    ) -> Result<(Option<Arc<App>>, Credential), Reason> {
-        let Self::Key(places) = self else { return Ok((None, Credential::None)) };
+    pub fn identify(&self, call: &Call<'_>, world: &World<'_>) -> Result<Identified, Refusal> {
+        match self {
+            Self::Public => Ok(Identified::Caller(None, Credential::None)),
+            Self::Key(places) => Ok(by_key(places, call, world.keys)?),
+            Self::Signed(signed) => signed.identify(call, world),
+        }
+    }
+}
+
+impl Signed {
+    fn identify(&self, call: &Call<'_>, world: &World<'_>) -> Result<Identified, Refusal> {
+        let authorization =
+            the_only(call, "authorization").map_err(|_| SignatureFault::Repeated)?;
+        let Some(parameters) = authorization.and_then(hmac::authorization::parameters) else {
+            return self.without_signature(call, authorization.is_some(), world);
+        };
+        // A signature and a key say two things, and only one of them can be meant.
         let mut found = Found::default();
-        for (index, place) in places.iter().enumerate() {
+        for (index, place) in self.places.iter().enumerate() {
             look_at(place, index, call, &mut found)?;
         }
-        let Some((index, sha256)) = found.key else { return Err(Reason::CredentialsMissing) };
-        let app = keys.find(&sha256).ok_or(Reason::CredentialsInvalid)?;
-        Ok((Some(app), Credential::at(&places[index])))
+        if found.key.is_some() {
+            return Err(Reason::CredentialsInvalid.into());
+        }
+        match self.hmac.judge(call, parameters, world)? {
+            Judged::App(app) => Ok(Identified::Caller(Some(app), Credential::Signature)),
+            Judged::HoldBody => Ok(Identified::HoldBody(self.hmac.held_bytes)),
+        }
     }
+
+    fn without_signature(
+        &self,
+        call: &Call<'_>,
+        is_authorized: bool,
+        world: &World<'_>,
+    ) -> Result<Identified, Refusal> {
+        match by_key(&self.places, call, world.keys) {
+            Err(Reason::CredentialsMissing) if is_authorized => Err(SignatureFault::Format.into()),
+            Err(Reason::CredentialsMissing) => Err(SignatureFault::Missing.into()),
+            identified => Ok(identified?),
+        }
+    }
+}
+
+fn by_key(places: &[KeyPlace], call: &Call<'_>, keys: &dyn Keys) -> Result<Identified, Reason> {
+    let mut found = Found::default();
+    for (index, place) in places.iter().enumerate() {
+        look_at(place, index, call, &mut found)?;
+    }
+    let Some((index, sha256)) = found.key else { return Err(Reason::CredentialsMissing) };
+    let app = keys.find(&sha256).ok_or(Reason::CredentialsInvalid)?;
+    Ok(Identified::Caller(Some(app), Credential::at(&places[index])))
 }
 
 /// SHA-256 of some bytes.
@@ -159,7 +240,7 @@ fn look_at_query(
 }
 
 /// The value of a field that may stand once.
-fn the_only<'a>(call: &Call<'a>, name: &str) -> Result<Option<&'a [u8]>, Reason> {
+pub(crate) fn the_only<'a>(call: &Call<'a>, name: &str) -> Result<Option<&'a [u8]>, Reason> {
     let mut fields = 0_u32;
     call.headers.each(name, &mut |_| fields = fields.saturating_add(1));
     match fields {

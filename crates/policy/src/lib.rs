@@ -7,9 +7,12 @@
 //!
 //! Left to others: reading documents (`model`), finding the operation (`snapshot`), bytes (`proxy`).
 
+mod base64;
 pub mod call;
 pub mod cors;
 pub mod gate;
+pub mod hmac;
+mod http_date;
 pub mod hygiene;
 pub mod key;
 pub mod limit;
@@ -25,20 +28,23 @@ pub mod rate_headers;
 pub mod refusal;
 pub mod rules;
 pub mod shape;
+pub mod signature_fault;
 #[cfg(test)]
 mod test_call;
 
-pub use call::{Call, Headers, MAX_PARAMS, ParamSpans, Scheme};
+pub use call::{Body, Call, Headers, MAX_PARAMS, ParamSpans, Scheme};
 pub use cors::{Cors, CorsAnswer, Preflight};
 pub use gate::{Gate, Gates};
+pub use hmac::{Hmac, Signer};
 pub use hygiene::{is_hop_by_hop, is_ours};
-pub use key::{Identify, KeyPlace, sha256};
+pub use key::{Identified, Identify, KeyPlace, Signed, sha256};
 pub use memory_counters::{CountersSize, MemoryCounters};
 pub use memory_keys::MemoryKeys;
 pub use permit::{Credential, Permit};
 pub use phase::Phase;
-pub use pipeline::decide;
+pub use pipeline::{Verdict, decide};
 pub use ports::{App, Clock, Counters, Keys, Kind, LimitState, Value, Want, World};
 pub use refusal::{Detail, Reason, Refusal};
 pub use rules::{GateRule, LimitRule, Per, Plan, RuleName, Rules, Unit, Window};
 pub use shape::Shape;
+pub use signature_fault::SignatureFault;

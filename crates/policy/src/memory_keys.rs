@@ -6,12 +6,14 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use crate::{App, Keys};
+use crate::{App, Keys, Signer};
 
 /// A table from the SHA-256 of keys to apps.
 #[derive(Default)]
 pub struct MemoryKeys {
     apps: HashMap<[u8; 32], Arc<App>, BuildHasherDefault<FirstEight>>,
+    /// By the ids of their key pairs.
+    signers: HashMap<Box<str>, Arc<Signer>>,
 }
 
 impl MemoryKeys {
@@ -25,7 +27,15 @@ impl MemoryKeys {
         table
     }
 
-    /// How many keys there are.
+    /// And these key pairs, by their ids; of an id that stands there twice, the last one counts.
+    #[must_use]
+    pub fn with_signers(mut self, signers: impl IntoIterator<Item = (Box<str>, Signer)>) -> Self {
+        let signers = signers.into_iter().map(|(id, signer)| (id, Arc::new(signer)));
+        self.signers.extend(signers);
+        self
+    }
+
+    /// How many keys there are, without key pairs.
     pub fn len(&self) -> usize {
         self.apps.len()
     }
@@ -40,11 +50,18 @@ impl Keys for MemoryKeys {
     fn find(&self, sha256: &[u8; 32]) -> Option<Arc<App>> {
         self.apps.get(sha256).cloned()
     }
+
+    fn signer(&self, id: &str) -> Option<Arc<Signer>> {
+        self.signers.get(id).cloned()
+    }
 }
 
 impl std::fmt::Debug for MemoryKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemoryKeys").field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("MemoryKeys")
+            .field("len", &self.len())
+            .field("signers", &self.signers.len())
+            .finish_non_exhaustive()
     }
 }
 

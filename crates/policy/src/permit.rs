@@ -23,6 +23,8 @@ pub enum Credential {
     Bearer,
     /// In the query.
     Query,
+    /// A signature in `Authorization`.
+    Signature,
 }
 
 impl Credential {

@@ -3,12 +3,25 @@
 use crate::gate::Gate;
 use crate::permit::GATES_MAX;
 use crate::{
-    App, Call, Detail, Kind, LimitRule, LimitState, Per, Permit, Phase, Reason, Refusal, Rules,
-    Value, Want, Window, World, query,
+    App, Call, Detail, Identified, Kind, LimitRule, LimitState, Per, Permit, Phase, Reason,
+    Refusal, Rules, Value, Want, Window, World, query,
 };
 
 /// Wants of a call that need no heap.
 const WANTS_INLINE: usize = 12;
+
+/// What was decided.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The call may reach its backend.
+    Permit(Permit),
+    /// It cannot be told by the head who is calling. To be asked again, with the body in [`Call::body`]; nothing was
+    /// counted.
+    HoldBody {
+        /// The most bytes that the body may have.
+        most_bytes: u64,
+    },
+}
 
 /// Decides whether a call may reach its backend. `mark` is told each phase when it was passed.
 ///
@@ -19,8 +32,11 @@ pub fn decide(
     rules: &Rules,
     world: &World<'_>,
     mark: &mut dyn FnMut(Phase),
-) -> Result<Permit, Refusal> {
-    let (app, credential) = rules.identify.identify(call, world.keys)?;
+) -> Result<Verdict, Refusal> {
+    let (app, credential) = match rules.identify.identify(call, world)? {
+        Identified::Caller(app, credential) => (app, credential),
+        Identified::HoldBody(most_bytes) => return Ok(Verdict::HoldBody { most_bytes }),
+    };
     mark(Phase::Identify);
 
     if let Some(app) = &app
@@ -36,7 +52,7 @@ pub fn decide(
     let limit = take_limits(call, app.as_deref(), rules, world)?;
     mark(Phase::Admit);
 
-    Ok(Permit::new(app, credential, limit, gates))
+    Ok(Verdict::Permit(Permit::new(app, credential, limit, gates)))
 }
 
 fn enter_gates(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use portway_model::Name;
 
 use crate::gate::Gate;
+use crate::hmac::Signer;
 use crate::rules::{LimitRule, Plan, RuleName};
 
 /// Time.
@@ -23,6 +24,8 @@ pub trait Clock: Send + Sync {
 pub trait Keys: Send + Sync {
     /// The app of a key, by the SHA-256 of the key. Unknown, disabled and expired keys are all `None`.
     fn find(&self, sha256: &[u8; 32]) -> Option<Arc<App>>;
+    /// The key pair of an id. Unknown ids and those of disabled apps are `None`.
+    fn signer(&self, id: &str) -> Option<Arc<Signer>>;
 }
 
 /// A caller, compiled.

@@ -1,10 +1,10 @@
 //! A call declined: why, and what its caller is told.
 //!
 //! [`Reason`] is the one word for the metric label, the log field and the problem type (RFC 9457). The
-//! catalogue page in the documents is made from [`Reason::ALL`]. Nothing here ever carries text from the
-//! caller or from a secret.
+//! catalogue page in the documents is made from [`Reason::ALL`]. Nothing here ever carries text from a secret, and
+//! of the caller's only what [`SignatureFault`] bounds.
 
-use crate::LimitState;
+use crate::{LimitState, SignatureFault};
 
 /// Why a call was declined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -230,7 +230,8 @@ impl Reason {
                 title: "Valid credentials are required.",
                 explanation: "The operation wants to know who is calling, and the request shows no credentials at a \
                               place where it looks for them. Send the API key in the header named by the API's \
-                              documentation, by default X-Api-Key, or as Authorization: Bearer.",
+                              documentation, by default X-Api-Key, or as Authorization: Bearer; or sign the request, where the \
+                              API takes signatures.",
             },
             Self::CredentialsInvalid => Entry {
                 word: "credentials-invalid",
@@ -239,7 +240,8 @@ impl Reason {
                 explanation: "The request shows credentials, and they do not count. Unknown, mistyped, withdrawn and \
                               disabled keys are answered alike, so that nobody learns which keys exist. Credentials \
                               given twice with different values never count, even if one of them is right. Check \
-                              the key, and that exactly one is sent.",
+                              the key, and that exactly one is sent. For a signature the problem says more in \
+                              `detail`; that its id is unknown and that it is the wrong one is the same there, too.",
             },
             Self::AppNotAllowed => Entry {
                 word: "app-not-allowed",
@@ -284,7 +286,7 @@ impl Reason {
     }
 }
 
-/// What belongs to a refusal beside its reason. Never text from the caller.
+/// What belongs to a refusal beside its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Detail {
     /// Nothing.
@@ -293,6 +295,8 @@ pub enum Detail {
     Limit(LimitState),
     /// Value of `Allow`.
     Allow(Box<str>),
+    /// What is wrong with a signature.
+    Signature(Box<SignatureFault>),
 }
 
 /// A call declined.

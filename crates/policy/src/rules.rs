@@ -277,6 +277,17 @@ fn quota_rule(quota: &model::Quota) -> LimitRule {
     }
 }
 
+/// That an app uses a nonce once in an hour, at whatever service.
+pub(crate) fn nonce_rule() -> LimitRule {
+    LimitRule {
+        id: stable_id(&["nonce", "", ""], "hour", "app"),
+        by_app: true,
+        per: Per::All,
+        window: Window::Sliding { count: 1, period: Period::Hour },
+        name: RuleName { plan: false, unit: Unit::Hour, per: "-nonce" },
+    }
+}
+
 fn smaller(a: Window, b: Window) -> Window {
     match (a, b) {
         (Window::Sliding { count: x, .. }, Window::Sliding { count: y, .. }) if y < x => b,

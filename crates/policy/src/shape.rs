@@ -7,6 +7,7 @@
 
 use portway_model::{Backend, Credentials, SecretRef};
 
+use crate::base64::base64;
 use crate::hygiene::same_folded;
 use crate::key::KeyPlace;
 use crate::{Rules, query};
@@ -43,6 +44,9 @@ impl Shape {
                 KeyPlace::Bearer => push_once(&mut shape.drop_headers, "Authorization"),
                 KeyPlace::Query(name) => push_once(&mut shape.drop_query, name),
             }
+        }
+        if rules.identify.is_signed() {
+            push_once(&mut shape.drop_headers, "Authorization");
         }
         for credentials in &backend.credentials {
             if let Err(fault) = shape.add(credentials, resolve) {
@@ -182,21 +186,6 @@ pub(crate) fn is_token(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-/// RFC 4648 §4, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - group.len()));
-        for digit in 0..4 {
-            let index = (bits >> (18 - 6 * digit)) & 63;
-            out.push(if digit <= group.len() { char::from(DIGITS[index as usize]) } else { '=' });
-        }
-    }
-    out
 }
 
 #[cfg(test)]

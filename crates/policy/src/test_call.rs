@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use portway_model as model;
 
-use crate::{App, Call, Clock, Headers, MemoryKeys, ParamSpans, Plan, Scheme, sha256};
+use crate::{App, Body, Call, Clock, Headers, MemoryKeys, ParamSpans, Plan, Scheme, sha256};
 
 /// Header fields as a list.
 #[derive(Debug, Clone, Default)]
@@ -40,9 +40,11 @@ pub(crate) fn call<'a>(fields: &'a Fields, query: &'a str) -> Call<'a> {
         method: "GET",
         scheme: Scheme::Https,
         host: "shop.example",
+        authority: b"shop.example",
         path: "/orders/7",
         query,
         headers: fields,
+        body: Body::None,
         client: [192, 0, 2, 1].into(),
         param_names: &[],
         params: &NO_PARAMS,
@@ -115,6 +117,7 @@ pub(crate) fn service(auth: model::Auth, limits: Vec<model::Limit>) -> model::Se
         timeout: None,
         body_bytes: None,
         cors: None,
+        errors: model::ErrorForm::default(),
         operations: std::collections::BTreeMap::new(),
     }
 }

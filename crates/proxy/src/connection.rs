@@ -308,3 +308,6 @@ async fn linger(http1: &mut Http1Incoming, timer: &mut Timer, now_ms: u64) {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -288,8 +288,9 @@ async fn attempt(
     record.reused = leg.outgoing.is_some();
     if !record.reused {
         // Rare, and large: not part of every connection's size.
-        let opening = connect::open(around.worker, endpoint, to.settings, (timer, to.due_ms));
-        leg.outgoing = Some(Box::pin(opening).await.map_err(Stop::Failed)?);
+        let due = (&mut *timer, to.due_ms);
+        let opened = Box::pin(connect::open(around.worker, endpoint, to.settings, due)).await;
+        leg.outgoing = Some(opened.map_err(Stop::Failed)?);
         record.look(around.worker);
     }
     let outgoing = leg.outgoing.as_mut().expect("connected above");
@@ -303,7 +304,7 @@ async fn attempt(
     };
     let asked = AskedFor {
         kind,
-        head_bytes: to.settings.head_bytes,
+        head_bytes: u32::try_from(to.settings.head_bytes).unwrap_or(u32::MAX),
         crowd: Some(&**to.state),
         begun_ms: record.now_us() / 1_000,
         call_ms: to.due_ms,

@@ -8,13 +8,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use portway_http1::{Framing, Known, Reject, ResponseHead};
-use portway_policy::{Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme};
+use portway_policy::{
+    Body, Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme, Verdict,
+};
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
 use crate::dispatch::{self, Leg};
 use crate::failure::{Failure, Fault};
 use crate::forward::{self, Replaced};
 use crate::forwarded;
+use crate::hold::hold;
 use crate::incoming::{Gone, Incoming, Length};
 use crate::live::Live;
 use crate::outgoing::Outgoing;
@@ -22,7 +25,7 @@ use crate::peer::Peer;
 use crate::record::{Open, Record};
 use crate::relay;
 use crate::request::Request;
-use crate::respond::{self, Local};
+use crate::respond::{self, Local, Voice};
 use crate::telemetry::Wire;
 use crate::timer::Timer;
 use crate::transfer::{self, BodyDeadlines, Download};
@@ -87,11 +90,20 @@ pub(crate) struct Decision {
     pub(crate) hash: Option<u64>,
 }
 
+/// A body that is needed to decide.
+pub(crate) struct Needed {
+    pub(crate) service: usize,
+    pub(crate) operation: usize,
+    pub(crate) most_bytes: u64,
+}
+
 enum Decided {
-    /// To a backend.
-    Dispatch(Decision),
+    /// To a backend, as the decision says.
+    Dispatch,
+    /// Not decided: the body is part of what was signed.
+    HoldBody(Needed),
     /// Answered here.
-    Local(Local),
+    Local(Box<Local>),
 }
 
 /// Carries one call from its head to the last byte of its answer, and says when that was.
@@ -121,23 +133,36 @@ async fn answer(
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
-    let decision = match decide(around, record)? {
-        Decided::Dispatch(decision) => decision,
+    let body = if around.request.has_body() { Body::Unread } else { Body::None };
+    // Made where it stays: it is large, and every connection has room for it.
+    let mut decision = None;
+    let decided = decide(around, body, record, &mut decision)?;
+    let is_held = match decided {
+        Decided::Dispatch => false,
+        Decided::HoldBody(needed) => {
+            // Rare, and large: not part of every connection's size.
+            Box::pin(decide_with_body(around, needed, incoming, timer, record, &mut decision))
+                .await?;
+            true
+        }
         Decided::Local(local) => {
             record.answered_here();
             return send(around, &local, incoming, timer, record).await;
         }
     };
+    let decision = decision.as_ref().expect("where a call is dispatched to is decided");
     let service = &around.live.snapshot.services[decision.service];
     let operation = &service.operations[decision.operation];
-    check_length(around.request, operation)?;
-    incoming.bound_body(around.request.framing, operation.body_bytes);
-    if around.request.framing == Framing::Chunked {
-        incoming.shape_trailers(&operation.shape);
+    if !is_held {
+        check_length(around.request, operation.body_bytes)?;
+        incoming.bound_body(around.request.framing, operation.body_bytes);
+        if around.request.framing == Framing::Chunked {
+            incoming.shape_trailers(&operation.shape);
+        }
     }
 
     let mut leg = Leg::new();
-    let head = dispatch::dispatch(around, &decision, incoming, &mut leg, timer, record).await?;
+    let head = dispatch::dispatch(around, decision, incoming, &mut leg, timer, record).await?;
     record.status = head.status;
     let (live, backend) = (&around.live.services[decision.service], usize::from(operation.backend));
     let (state, settings) = (&live.backends[backend], &live.settings[backend]);
@@ -147,15 +172,41 @@ async fn answer(
         return Box::pin(upgraded(around, incoming, outgoing, &head, settings, timer, record))
             .await;
     }
-    reshape(around, &decision, incoming, leg.parts().0, &head, record)?;
+    reshape(around, decision, incoming, leg.parts().0, &head, record)?;
     carry(around, incoming, &mut leg, (state, settings), timer, record).await?;
     leg.release(around.worker, record.now_us() / 1_000 + settings.keep_alive_ms);
     incoming.leave_body();
     Ok(())
 }
 
-/// Route, identify, permit, admit: everything that is decided on the head alone, without waiting.
-fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Stop> {
+/// Reads the body that is needed to decide, and decides.
+async fn decide_with_body(
+    around: &Surroundings<'_>,
+    needed: Needed,
+    incoming: &mut Incoming,
+    timer: &mut Timer,
+    record: &mut Record,
+    decision: &mut Option<Decision>,
+) -> Result<(), Stop> {
+    let body = hold(around, &needed, incoming, timer, record).await?;
+    match decide(around, Body::Held(&body), record, decision)? {
+        Decided::Dispatch => {
+            incoming.hold_body(body);
+            Ok(())
+        }
+        // Nobody asks for a body twice, and what is answered here needs none.
+        Decided::HoldBody(_) | Decided::Local(_) => Err(Stop::refused(Reason::CredentialsInvalid)),
+    }
+}
+
+/// Route, identify, permit, admit: everything that is decided without waiting, on the head alone or with a body that
+/// was asked for. Where the call goes to a backend, `decision` says to which.
+fn decide(
+    around: &Surroundings<'_>,
+    body: Body<'_>,
+    record: &mut Record,
+    decision: &mut Option<Decision>,
+) -> Result<Decided, Stop> {
     let Surroundings { worker, peer, live, request, .. } = *around;
     if request.method == portway_http1::Method::Connect {
         return Err(Stop::refused(Reason::ConnectRefused));
@@ -184,14 +235,16 @@ fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Sto
     let decided = match routed {
         Routed::Operation { service, service_index, operation } => {
             let index = operation_index(service, operation);
-            record.operation = Some((service_index, index));
+            record.met(service_index, index);
             let call = Call {
                 method: request.method_str(),
                 scheme: if peer.tls { Scheme::Https } else { Scheme::Http },
                 host,
+                authority: request.text(request.authority),
                 path,
                 query: request.query_str(),
                 headers: request,
+                body,
                 client: record.client,
                 param_names: &operation.param_names,
                 params: &params,
@@ -203,17 +256,24 @@ fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Sto
                     record.mark(phase, worker);
                 }
             };
-            let permit =
+            let verdict =
                 portway_policy::decide(&call, &operation.rules, &worker.world(live), &mut mark)?;
-            record.app = permit.app().cloned();
-            record.limit = permit.limit().copied();
-            let hash = dispatch::hash_of(&call, &service.backend(operation).document.balance);
-            Ok(Decided::Dispatch(Decision {
-                service: service_index,
-                operation: index,
-                permit,
-                hash,
-            }))
+            match verdict {
+                Verdict::Permit(permit) => {
+                    record.app = permit.app().cloned();
+                    record.limit = permit.limit().copied();
+                    let balance = &service.backend(operation).document.balance;
+                    let hash = dispatch::hash_of(&call, balance);
+                    *decision =
+                        Some(Decision { service: service_index, operation: index, permit, hash });
+                    Ok(Decided::Dispatch)
+                }
+                Verdict::HoldBody { most_bytes } => Ok(Decided::HoldBody(Needed {
+                    service: service_index,
+                    operation: index,
+                    most_bytes,
+                })),
+            }
         }
         elsewhere => without_operation(around, elsewhere, record),
     };
@@ -244,27 +304,27 @@ fn without_operation(
             Err(Stop::refused(Reason::NotFound))
         }
         Routed::NotFound { service: Some(service) } => {
-            record.service = service_of(service);
+            record.met_service(service_of(service));
             Err(Stop::refused(Reason::NotFound))
         }
         Routed::Ambiguous { service } => {
-            record.service = service_of(service);
+            record.met_service(service_of(service));
             Err(Stop::refused(Reason::BadPath))
         }
         Routed::MethodNotAllowed { service, allow } => {
-            record.service = service_of(service);
+            record.met_service(service_of(service));
             let refusal =
                 Refusal { reason: Reason::MethodNotAllowed, detail: Detail::Allow(allow.into()) };
             Err(refusal.into())
         }
         Routed::Options { service, allow } => {
-            record.service = service_of(service);
+            record.met_service(service_of(service));
             let mut local = Local::empty(204);
             local.field("allow", allow);
-            Ok(Decided::Local(local))
+            Ok(Decided::Local(Box::new(local)))
         }
         Routed::Preflight { service, allow } => {
-            record.service = service_of(service);
+            record.met_service(service_of(service));
             let request = around.request;
             let asked = request.known(Known::AccessControlRequestHeaders);
             let preflight = service.cors.as_ref().and_then(|cors| {
@@ -277,17 +337,15 @@ fn without_operation(
             for (name, value) in &preflight.fields {
                 local.field(name, value);
             }
-            Ok(Decided::Local(local))
+            Ok(Decided::Local(Box::new(local)))
         }
     }
 }
 
 /// A body that says of itself that it is too large is refused before any of it is read.
-fn check_length(request: &Request, operation: &Operation) -> Result<(), Stop> {
+pub(crate) fn check_length(request: &Request, most_bytes: u64) -> Result<(), Stop> {
     match request.framing {
-        Framing::Length(length) if length > operation.body_bytes => {
-            Err(Stop::refused(Reason::BodyTooLarge))
-        }
+        Framing::Length(length) if length > most_bytes => Err(Stop::refused(Reason::BodyTooLarge)),
         _ => Ok(()),
     }
 }
@@ -440,9 +498,9 @@ async fn stopped(
 ) {
     record.stopped(&stop);
     around.worker.count_bound(&stop, around.request.version);
-    let sent = match Local::of(&stop, record) {
+    let sent = match Local::of(&stop, record, voice(around, record)) {
         Some(mut local) => {
-            let service = record.operation.map(|(service, _)| service).or(record.service);
+            let service = record.service();
             if let Some(service) = service {
                 let cors = around.live.snapshot.services[service].cors.as_ref();
                 allow_origin(around, cors, &mut local);
@@ -457,6 +515,19 @@ async fn stopped(
     };
     if sent.is_err() {
         incoming.cut();
+    }
+}
+
+/// How the service that a call belongs to says no.
+fn voice(around: &Surroundings<'_>, record: &Record) -> Voice {
+    let services = &around.live.snapshot.services;
+    match (record.operation(), record.service()) {
+        (Some((service, operation)), _) => Voice {
+            errors: services[service].errors,
+            challenge: services[service].operations[operation].rules.identify.challenge(),
+        },
+        (None, Some(service)) => Voice { errors: services[service].errors, ..Voice::default() },
+        (None, None) => Voice::default(),
     }
 }
 

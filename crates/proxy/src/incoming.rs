@@ -16,6 +16,7 @@ use portway_http1::Framing;
 use portway_policy::Shape;
 
 use crate::body::{Broken, Part};
+use crate::hold::Held;
 
 /// How long the body of an answer is, as its head tells the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,15 @@ impl Incoming {
         match self {
             Self::Http1(http1) => http1.bound_body(framing, body_bytes),
             Self::Http2(http2) => http2.bound_body(body_bytes),
+        }
+    }
+
+    /// The whole body was read, and goes on from here.
+    pub(crate) fn hold_body(&mut self, body: Vec<u8>) {
+        let held = Some(Box::new(Held::new(body)));
+        match self {
+            Self::Http1(http1) => http1.held = held,
+            Self::Http2(http2) => http2.held = held,
         }
     }
 

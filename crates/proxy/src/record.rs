@@ -72,9 +72,9 @@ pub(crate) struct Record {
     marked_us: u64,
     phases_us: [u32; PHASES],
     /// Service and operation, by index.
-    pub(crate) operation: Option<(usize, usize)>,
+    operation: Option<(u32, u32)>,
     /// The service alone, where no operation was met.
-    pub(crate) service: Option<usize>,
+    service: Option<u32>,
     /// The canonical path, if it is not the path as given.
     pub(crate) rewritten_path: Option<String>,
     pub(crate) client: std::net::IpAddr,
@@ -84,7 +84,6 @@ pub(crate) struct Record {
     pub(crate) trace: TraceContext,
     pub(crate) status: u16,
     outcome: OutcomeId,
-    word: &'static str,
     answerer: Answerer,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
@@ -114,7 +113,6 @@ impl Record {
             trace: TraceContext::from_field(request.only(Known::Traceparent), random),
             status: 0,
             outcome: OutcomeId::OK,
-            word: "ok",
             answerer: Answerer::Backend,
             bytes_in: 0,
             bytes_out: 0,
@@ -122,6 +120,28 @@ impl Record {
             target: None,
             reused: false,
         }
+    }
+
+    /// The operation that was met, by the index of its service and its own. Documents are bounded far below what these
+    /// can count.
+    pub(crate) fn met(&mut self, service: usize, operation: usize) {
+        self.operation = Some((service as u32, operation as u32));
+    }
+
+    /// A service was met, and none of its operations.
+    pub(crate) fn met_service(&mut self, service: Option<usize>) {
+        self.service = service.map(|service| service as u32);
+    }
+
+    /// The operation that was met.
+    pub(crate) fn operation(&self) -> Option<(usize, usize)> {
+        self.operation.map(|(service, operation)| (service as usize, operation as usize))
+    }
+
+    /// The service that was met, with an operation or without.
+    pub(crate) fn service(&self) -> Option<usize> {
+        let met = self.operation.map(|(service, _)| service).or(self.service);
+        met.map(|service| service as usize)
     }
 
     /// A phase has ended in which nothing was waited for: only a log line shows when, so that without one the
@@ -170,13 +190,11 @@ impl Record {
 
     fn refused(&mut self, reason: Reason) {
         self.outcome = reason.into();
-        self.word = reason.word();
         self.answerer = Answerer::Gateway;
     }
 
     fn failed(&mut self, fault: Fault) {
         self.outcome = fault.into();
-        self.word = fault.word();
         self.answerer = match fault.source() {
             Source::Caller => Answerer::Caller,
             Source::Backend => Answerer::Backend,
@@ -193,7 +211,7 @@ impl Record {
     fn finish(&mut self, worker: &Worker, peer: &Peer, live: &Live, request: &Request) {
         self.mark_now(Phase::Reshape, worker);
         let total_us = self.now_us - self.started_us;
-        let series = match (self.operation, self.service) {
+        let series = match (self.operation(), self.service()) {
             (Some((service, operation)), _) => live.services[service].series[operation],
             (None, Some(service)) => live.services[service].unmatched,
             (None, None) => worker.shared.unmatched,
@@ -230,10 +248,9 @@ impl Record {
             Some(path) => path.as_bytes(),
             None => request.text(request.path),
         };
-        let named = self.service.or(self.operation.map(|(service, _)| service));
-        if let Some(service) = named.and_then(|index| live.snapshot.services.get(index)) {
+        if let Some(service) = self.service().and_then(|index| live.snapshot.services.get(index)) {
             call.service = service.name.as_str();
-            if let Some((_, operation)) = self.operation {
+            if let Some((_, operation)) = self.operation() {
                 call.operation = &service.operations[operation].id;
                 call.route = &service.operations[operation].route;
             }
@@ -243,7 +260,7 @@ impl Record {
             call.plan = app.plan.as_ref().map_or("", |plan| plan.name.as_str());
         }
         call.status = self.status;
-        call.outcome = self.word;
+        call.outcome = self.outcome.word();
         call.source = self.answerer;
         call.bytes_in = self.bytes_in;
         call.bytes_out = self.bytes_out;

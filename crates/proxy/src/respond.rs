@@ -3,12 +3,15 @@
 //! Problem details as in RFC 9457. To the caller goes the word, its title and the request id; never
 //! an address, a name of a target, or anything that was in the request.
 
+mod tencent;
+
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
 use portway_http1 as http1;
-use portway_policy::{Detail, Reason, Refusal, rate_headers};
+use portway_model::ErrorForm;
+use portway_policy::{Detail, Identify, Reason, Refusal, rate_headers};
 
 use crate::exchange::{Stop, Surroundings};
 use crate::failure::Fault;
@@ -22,6 +25,20 @@ use crate::worker::{Worker, WorkerClock};
 
 /// Seconds after which a call that found its backend busy or unwell may come again.
 const BUSY_RETRY_S: u32 = 1;
+
+/// How a service says no.
+#[derive(Clone, Copy)]
+pub(crate) struct Voice {
+    pub(crate) errors: ErrorForm,
+    /// What a 401 asks for.
+    pub(crate) challenge: &'static str,
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        Self { errors: ErrorForm::Problem, challenge: Identify::Public.challenge() }
+    }
+}
 
 /// An answer made here.
 pub(crate) struct Local {
@@ -42,18 +59,29 @@ impl Local {
     }
 
     /// The problem that a stop is, `None` if the answer had begun.
-    pub(crate) fn of(stop: &Stop, record: &Record) -> Option<Self> {
+    pub(crate) fn of(stop: &Stop, record: &Record, voice: Voice) -> Option<Self> {
         match stop {
-            Stop::Refused(refusal, sentence) => Some(Self::refusal(refusal, *sentence, record)),
-            Stop::Failed(failure) => Some(Self::failure(failure.fault, record)),
+            Stop::Refused(refusal, sentence) => {
+                Some(Self::refusal(refusal, *sentence, record, voice))
+            }
+            Stop::Failed(failure) => Some(Self::failure(failure.fault, record, voice)),
             Stop::Cut(_) | Stop::Late(_) => None,
         }
     }
 
-    fn refusal(refusal: &Refusal, sentence: Option<&str>, record: &Record) -> Self {
+    fn refusal(refusal: &Refusal, sentence: Option<&str>, record: &Record, voice: Voice) -> Self {
         let reason = refusal.reason;
-        let mut local =
-            Self::problem(reason.status(), reason.word(), reason.title(), sentence, record);
+        let of_signature = match &refusal.detail {
+            Detail::Signature(fault) => Some(fault.sentence()),
+            Detail::None | Detail::Limit(_) | Detail::Allow(_) => None,
+        };
+        let sentence = sentence.or(of_signature);
+        let mut local = match voice.errors {
+            ErrorForm::Problem => {
+                Self::problem(reason.status(), reason.word(), reason.title(), sentence, record)
+            }
+            ErrorForm::Tencent => Self::json(tencent::status(reason), tencent::refusal(refusal)),
+        };
         if let Detail::Allow(allow) = &refusal.detail {
             local.field("allow", allow);
         }
@@ -73,13 +101,18 @@ impl Local {
         }
         if matches!(reason, Reason::CredentialsMissing | Reason::CredentialsInvalid) {
             // RFC 9110 §11.6.1: a 401 names a scheme.
-            local.field("www-authenticate", "Bearer realm=\"portway\"");
+            local.field("www-authenticate", voice.challenge);
         }
         local
     }
 
-    fn failure(fault: Fault, record: &Record) -> Self {
-        let mut local = Self::problem(fault.status(), fault.word(), fault.title(), None, record);
+    fn failure(fault: Fault, record: &Record, voice: Voice) -> Self {
+        let mut local = match voice.errors {
+            ErrorForm::Problem => {
+                Self::problem(fault.status(), fault.word(), fault.title(), None, record)
+            }
+            ErrorForm::Tencent => Self::json(fault.status(), tencent::failure(fault)),
+        };
         if fault.status() == 503 {
             local.field("retry-after", itoa::Buffer::new().format(BUSY_RETRY_S));
         }
@@ -112,8 +145,16 @@ impl Local {
         body.extend_from_slice(b",\"status\":");
         body.extend_from_slice(itoa::Buffer::new().format(status).as_bytes());
         body.extend_from_slice(b"}\n");
+        Self::with_body(status, "application/problem+json", body)
+    }
+
+    fn json(status: u16, body: Vec<u8>) -> Self {
+        Self::with_body(status, "application/json", body)
+    }
+
+    fn with_body(status: u16, content_type: &str, body: Vec<u8>) -> Self {
         let mut local = Self { status, lines: Vec::new(), body };
-        local.field("content-type", "application/problem+json");
+        local.field("content-type", content_type);
         // An answer that depends on who asks, and when, is not for a cache.
         local.field("cache-control", "no-store");
         local
@@ -155,7 +196,7 @@ async fn unheard(
     let record = &mut open.record;
     record.stopped(&stop);
     worker.count_bound(&stop, request.version);
-    if let Some(local) = Local::of(&stop, record) {
+    if let Some(local) = Local::of(&stop, record, Voice::default()) {
         let due = (&mut *timer, worker.clock, live.bounds.write_ms_over(request.version));
         if let Err(fault) = send(&local, incoming, record, false, due).await {
             worker.count_bound(&Stop::Cut(fault), request.version);

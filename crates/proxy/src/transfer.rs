@@ -22,7 +22,7 @@ use crate::worker::WorkerClock;
 /// The most payload that one call moves in one direction before others have their turn: a body that is always
 /// ready, and a side that takes everything, would hold up all who share the worker. (Less in tests, whose sockets hold
 /// less.)
-const TURN_BYTES: usize = if cfg!(test) { 64 << 10 } else { 256 << 10 };
+pub(crate) const TURN_BYTES: usize = if cfg!(test) { 64 << 10 } else { 256 << 10 };
 
 /// Whom a direction waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl Upload {
     }
 }
 
-fn caller_broke(broken: Broken) -> Stop {
+pub(crate) fn caller_broke(broken: Broken) -> Stop {
     match broken {
         Broken::Closed => Stop::Cut(Fault::CallerGone),
         Broken::Rejected(Reject::BodyTooLarge) => Stop::refused(Reason::BodyTooLarge),
@@ -169,7 +169,7 @@ impl Vigil {
 pub(crate) struct AskedFor<'a> {
     pub(crate) kind: RequestKind,
     /// Bytes that the head may have.
-    pub(crate) head_bytes: usize,
+    pub(crate) head_bytes: u32,
     /// Where others may wait for the place that this call holds.
     pub(crate) crowd: Option<&'a BackendState>,
     /// Now.
@@ -201,7 +201,7 @@ pub(crate) async fn await_head(
             return Poll::Ready(Err(stop));
         }
         let limits = HeadLimits {
-            head_bytes: asked.head_bytes,
+            head_bytes: asked.head_bytes as usize,
             fields: lines::ANSWER_FIELDS_MAX,
             target_bytes: 0,
         };

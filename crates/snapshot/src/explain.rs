@@ -7,9 +7,9 @@
 use std::fmt::{self, Write};
 
 use portway_contract::{PathTemplate, Piece};
-use portway_model::{HostHeader, Period, QuotaPeriod};
+use portway_model::{HmacForm, HmacNonce, HostHeader, Period, QuotaPeriod};
 use portway_policy::rules::{LimitRule, Per, Window};
-use portway_policy::{Headers, Identify, KeyPlace, Reason};
+use portway_policy::{Headers, Hmac, Identify, KeyPlace, Reason};
 use serde::Serialize;
 
 use crate::canonical::{canonical_host, canonical_path};
@@ -443,18 +443,35 @@ fn why_not(template: &PathTemplate, path: &str) -> String {
 fn auth(identify: &Identify) -> String {
     match identify {
         Identify::Public => "public: everybody".to_owned(),
-        Identify::Key(places) => {
-            let places: Vec<String> = places
-                .iter()
-                .map(|place| match place {
-                    KeyPlace::Header(name) => format!("header {name}"),
-                    KeyPlace::Bearer => "Authorization: Bearer".to_owned(),
-                    KeyPlace::Query(name) => format!("query parameter {name}"),
-                })
-                .collect();
-            format!("key: {}", places.join(", "))
-        }
+        Identify::Key(places) => key(places),
+        Identify::Signed(signed) if signed.places.is_empty() => hmac(&signed.hmac),
+        Identify::Signed(signed) => format!("{}; {}", key(&signed.places), hmac(&signed.hmac)),
     }
+}
+
+fn key(places: &[KeyPlace]) -> String {
+    let places: Vec<String> = places
+        .iter()
+        .map(|place| match place {
+            KeyPlace::Header(name) => format!("header {name}"),
+            KeyPlace::Bearer => "Authorization: Bearer".to_owned(),
+            KeyPlace::Query(name) => format!("query parameter {name}"),
+        })
+        .collect();
+    format!("key: {}", places.join(", "))
+}
+
+fn hmac(hmac: &Hmac) -> String {
+    let form = match hmac.form {
+        HmacForm::App => "app",
+        HmacForm::KeyPair => "key_pair",
+    };
+    let nonce = match hmac.nonce {
+        HmacNonce::Off => "off",
+        HmacNonce::Optional => "optional",
+        HmacNonce::Required => "required",
+    };
+    format!("hmac: form {form}, nonce {nonce}")
 }
 
 fn limit(rule: &LimitRule) -> String {

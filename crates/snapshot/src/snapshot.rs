@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use portway_model::{Bounds, Name};
+use portway_model::{Bounds, ErrorForm, Name};
 use portway_policy::{Cors, Headers, ParamSpans, Rules, Shape};
 
 use crate::backend::Backend;
@@ -46,6 +46,8 @@ pub struct Service {
     pub backends: Vec<Arc<Backend>>,
     /// Cross-origin calls.
     pub cors: Option<Cors>,
+    /// How the gateway's own refusals are written.
+    pub errors: ErrorForm,
     pub(crate) router: Router,
     /// What it was compiled from.
     pub(crate) origin: Origin,

@@ -40,7 +40,7 @@ pub(super) fn keys(document: &Document, _: &Declared, findings: &mut Vec<Finding
     let mut owners: HashMap<AppKey, String> = HashMap::new();
     for (name, app) in &document.apps {
         let pointer = format!("{}/keys", child("/apps", name.as_str()));
-        if app.keys.is_empty() && !app.disabled {
+        if app.keys.is_empty() && app.hmac.is_empty() && !app.disabled {
             let message = format!("the app \"{name}\" has no key, so nobody can call as it");
             findings.push(
                 Finding::warning("no-keys", child("/apps", name.as_str()), message)
@@ -61,6 +61,26 @@ pub(super) fn keys(document: &Document, _: &Declared, findings: &mut Vec<Finding
                 );
             } else {
                 owners.insert(key, pointer);
+            }
+        }
+    }
+}
+
+/// The id of a key pair tells whose it is, so it stands for one secret of one app.
+pub(super) fn hmac_ids(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
+    let mut owners: HashMap<&str, String> = HashMap::new();
+    for (name, app) in &document.apps {
+        let list = format!("{}/hmac", child("/apps", name.as_str()));
+        for (index, pair) in app.hmac.iter().enumerate() {
+            let pointer = format!("{}/id", item(&list, index));
+            if let Some(first) = owners.get(&*pair.id) {
+                let message = format!("{} is the same id as {}", dotted(&pointer), dotted(first));
+                findings.push(
+                    Finding::error("shared-key", pointer, message)
+                        .fix("give each key pair an id of its own"),
+                );
+            } else {
+                owners.insert(&pair.id, pointer);
             }
         }
     }

@@ -99,8 +99,11 @@ fn one_auth(auth: &Auth, pointer: &str, findings: &mut Vec<Finding>) {
     let mut seen = HashSet::new();
     for (index, kind) in kinds.iter().enumerate() {
         let pointer = item(pointer, index);
-        let AuthKind::Key(key) = kind;
-        if key.header.is_none() && key.query.is_none() && !key.bearer {
+        if let AuthKind::Key(key) = kind
+            && key.header.is_none()
+            && key.query.is_none()
+            && !key.bearer
+        {
             let message =
                 format!("{}: a key is looked for nowhere, so nobody could call", dotted(&pointer));
             findings.push(
@@ -108,7 +111,16 @@ fn one_auth(auth: &Auth, pointer: &str, findings: &mut Vec<Finding>) {
                     .fix("set \"header\", \"query\" or \"bearer\""),
             );
         }
-        if !seen.insert(kind) {
+        if let AuthKind::Hmac(_) = kind
+            && kinds[..index].iter().any(|known| matches!(known, AuthKind::Hmac(_)))
+        {
+            let message = format!(
+                "{}: \"hmac\" stands in the list twice, and an operation takes one form of it",
+                dotted(&pointer)
+            );
+            let fix = "remove one of them; operations can have an \"auth\" of their own";
+            findings.push(Finding::error("repeated-auth", &pointer, message).fix(fix));
+        } else if !seen.insert(kind) {
             let message = format!("{} stands in the list twice", dotted(&pointer));
             findings.push(
                 Finding::warning("repeated-auth", &pointer, message).fix("remove one of them"),

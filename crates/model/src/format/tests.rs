@@ -70,6 +70,7 @@ fn grammars() {
     );
     judge("portway-header", &["X-Key", "x"], &["", "X Key", "X:", "Ü"]);
     judge("portway-method", &["GET", "M-SEARCH"], &["get", "", "G T"]);
+    judge("portway-key-id", &["AKID1.a_b-c", "x"], &["", "a b", "a\"b", "ü", &"a".repeat(129)]);
     judge("portway-variable", &["A", "_a1"], &["", "1a", "a-b", "a b", "$A"]);
     judge("portway-sni", &["a.b"], &["", "1.2.3.4", "*.a", "a:1"]);
     judge(
@@ -89,6 +90,7 @@ fn secrets_are_not_repeated() {
     for (format, text) in [
         ("portway-sha256", "hunter2"),
         ("portway-variable", "hunter 2"),
+        ("portway-key-id", "hunter 2"),
         ("portway-url", "ftp://hunter2:hunter2@a"),
         ("portway-url", "hunter2@a"),
     ] {

@@ -43,5 +43,5 @@ fn auth_has_a_short_and_a_long_form() {
         assert_eq!(serde_json::from_str::<Auth>(json).unwrap(), auth);
     }
     assert!(serde_json::from_str::<Auth>("[]").is_err());
-    assert!(serde_json::from_str::<Auth>(r#"["hmac"]"#).is_err());
+    assert!(serde_json::from_str::<Auth>(r#"["magic"]"#).is_err());
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use portway_model::{AppKey, Documents, Sources};
+use portway_model::{AppKey, Documents, SecretRef, Sources};
 
 /// Makes all names in `documents` relative to the root. `directories` has the directory (below the root) of
 /// each document by the name that it is shown with.
@@ -20,6 +20,11 @@ pub(super) fn rebase(documents: &mut Documents, directories: &BTreeMap<String, S
         };
         for key in &mut app.keys {
             if let AppKey::File(path) = key {
+                secret(path, base);
+            }
+        }
+        for pair in &mut app.hmac {
+            if let SecretRef::File(path) = &mut pair.secret {
                 secret(path, base);
             }
         }

@@ -10,6 +10,7 @@ use portway_policy::Shape;
 use crate::body::{BodyReader, Broken, Part};
 use crate::buffer::{Inbox, Outbox, Size};
 use crate::forward;
+use crate::hold::Held;
 use crate::incoming::{Gone, Length};
 use crate::request::{Request, Version};
 use crate::stream::Stream;
@@ -32,6 +33,8 @@ pub(crate) struct Http1Incoming {
     chunked: bool,
     /// What a backend gets, while a chunked request is on its way to one.
     pub(super) shape: Option<Arc<Shape>>,
+    /// A body that was read already.
+    pub(super) held: Option<Box<Held>>,
 }
 
 /// What came of waiting for a head.
@@ -60,6 +63,7 @@ impl Http1Incoming {
             cut: false,
             chunked: false,
             shape: None,
+            held: None,
         }
     }
 
@@ -107,6 +111,7 @@ impl Http1Incoming {
         };
         self.keep = head.persistent;
         self.shape = None;
+        self.held = None;
         self.body = BodyReader::new(head.framing, BodyLimits::default());
         let no_body = matches!(head.framing, Framing::None | Framing::Length(0));
         Some(Request {
@@ -150,15 +155,24 @@ impl Http1Incoming {
     }
 
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
+        if let Some(held) = &self.held {
+            return Poll::Ready(Ok(held.part()));
+        }
         self.body.poll(cx, &mut self.inbox, &mut self.stream)
     }
 
     pub(crate) fn body(&self) -> &[u8] {
-        self.body.data(&self.inbox)
+        match &self.held {
+            Some(held) => held.rest(),
+            None => self.body.data(&self.inbox),
+        }
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
-        self.body.consume(&mut self.inbox, count);
+        match &mut self.held {
+            Some(held) => held.consume(count),
+            None => self.body.consume(&mut self.inbox, count),
+        }
     }
 
     pub(crate) fn write_body_end(&self, out: &mut Vec<u8>) {
@@ -251,6 +265,7 @@ impl Http1Incoming {
     }
 
     pub(crate) fn leave_body(&mut self) {
+        self.held = None;
         if !self.body.is_ended() && !self.body.discard(&mut self.inbox) {
             self.keep = false;
         }

@@ -16,6 +16,7 @@ use portway_policy::Shape;
 
 use crate::body::{Broken, Part};
 use crate::forward;
+use crate::hold::Held;
 use crate::http2::Tally;
 use crate::incoming::{Gone, Length};
 use crate::lines;
@@ -40,6 +41,8 @@ pub(crate) struct Http2Incoming {
     answer_ended: bool,
     /// What a backend gets, while a request with a body is on its way to one.
     pub(super) shape: Option<Arc<Shape>>,
+    /// A body that was read already.
+    pub(super) held: Option<Box<Held>>,
     tally: Rc<Tally>,
 }
 
@@ -62,6 +65,7 @@ impl Http2Incoming {
             answer_left: None,
             answer_ended: false,
             shape: None,
+            held: None,
             tally,
         }
     }
@@ -71,6 +75,9 @@ impl Http2Incoming {
     }
 
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
+        if let Some(held) = &self.held {
+            return Poll::Ready(Ok(held.part()));
+        }
         loop {
             if self.piece.has_remaining() {
                 return Poll::Ready(Ok(Part::Data));
@@ -105,10 +112,17 @@ impl Http2Incoming {
     }
 
     pub(crate) fn body(&self) -> &[u8] {
-        &self.piece
+        match &self.held {
+            Some(held) => held.rest(),
+            None => &self.piece,
+        }
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
+        if let Some(held) = &mut self.held {
+            held.consume(count);
+            return;
+        }
         self.piece.advance(count);
         // Only a stream that is gone refuses; reading it will say so.
         let _ = self.receive.flow_control().release_capacity(count);

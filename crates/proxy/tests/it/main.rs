@@ -18,6 +18,7 @@ mod policies;
 mod proxied;
 mod reload;
 mod retries;
+mod signed;
 mod slow;
 mod storms;
 mod tls;

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use portway_model::{Auth, AuthKind, Document, Location, Name};
-use portway_policy::{App, MemoryKeys, Plan};
+use portway_model::{Auth, Document, Location, Name};
+use portway_policy::{App, MemoryKeys, Plan, Signer};
 
 use super::finding::Findings;
 use super::{Secrets, place};
@@ -24,6 +24,7 @@ pub(super) fn compile(
         .map(|(name, plan)| (name, Arc::new(Plan::compile(name, plan))))
         .collect();
     let mut keys: BTreeMap<[u8; 32], (Arc<App>, String)> = BTreeMap::new();
+    let mut signers: Vec<(Box<str>, Signer)> = Vec::new();
     for (name, app) in &document.apps {
         let base = place::member("/apps", name.as_str());
         if app.disabled {
@@ -52,10 +53,26 @@ pub(super) fn compile(
                 Some((other, at)) => same_key(name, other, &locate(at), pointer, findings),
             }
         }
+        for (index, pair) in app.hmac.iter().enumerate() {
+            match secrets.resolve(&pair.secret) {
+                Ok(secret) => {
+                    signers.push((
+                        pair.id.as_str().into(),
+                        Signer::new(Arc::clone(&compiled), &secret),
+                    ));
+                }
+                Err(why) => findings.error(
+                    "unresolvable-key",
+                    place::member(&place::list(&place::member(&base, "hmac"), index), "secret"),
+                    format!("the secret of a key pair of the app `{name}` cannot be had: {why}"),
+                    "set the variable or file that is named, or correct its name",
+                ),
+            }
+        }
     }
     unused_plans(document, findings);
     unused_apps(document, findings);
-    MemoryKeys::new(keys.into_iter().map(|(sha256, (app, _))| (sha256, app)))
+    MemoryKeys::new(keys.into_iter().map(|(sha256, (app, _))| (sha256, app))).with_signers(signers)
 }
 
 /// Neither the key nor its hash is shown.
@@ -92,7 +109,7 @@ fn unused_plans(document: &Document, findings: &mut Findings) {
 
 /// Apps are for services that ask for keys.
 fn unused_apps(document: &Document, findings: &mut Findings) {
-    let asks = |auth: &Auth| matches!(auth, Auth::AnyOf(kinds) if kinds.iter().any(|AuthKind::Key(_)| true));
+    let asks = |auth: &Auth| matches!(auth, Auth::AnyOf(_));
     let any_asks = document.services.values().any(|service| {
         asks(&service.auth)
             || service.operations.values().any(|policy| policy.auth.as_ref().is_some_and(asks))

@@ -191,6 +191,7 @@ impl Job<'_> {
             operations: parts.operations,
             backends: parts.backends,
             cors: self.document.cors.as_ref().map(Cors::compile),
+            errors: self.document.errors,
             router: parts.router,
             origin,
         };

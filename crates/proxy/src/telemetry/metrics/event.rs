@@ -253,6 +253,15 @@ impl OutcomeId {
         usize::from(self.0)
     }
 
+    /// Its word in the log and in metrics.
+    pub fn word(self) -> &'static str {
+        match self.index() {
+            0 => "ok",
+            index if index <= Reason::ALL.len() => Reason::ALL[index - 1].word(),
+            index => Fault::ALL[index - 1 - Reason::ALL.len()].word(),
+        }
+    }
+
     /// The word of each, by index.
     pub fn words() -> impl Iterator<Item = &'static str> {
         std::iter::once("ok")
