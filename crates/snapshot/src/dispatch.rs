@@ -2,7 +2,9 @@
 //!
 //! The conditions come from the contract ([`portway_contract::Dispatch`]). A value that stands in the call
 //! twice and differs is not judged at all: which of the two a backend reads is its own affair, so such a
-//! call is not clearly any of the operations.
+//! call is not clearly any of the operations. How else a call could be judged is [`lenient`]'s business.
+
+pub(crate) mod lenient;
 
 use std::borrow::Cow;
 

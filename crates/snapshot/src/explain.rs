@@ -260,6 +260,15 @@ impl Service {
                 Reason::BadPath,
                 "a query parameter or header that tells operations apart is there twice and differs",
             ),
+            Resolved::JudgedOtherwise { otherwise } => refused(
+                Reason::BadPath,
+                &format!(
+                    "a backend that reads parameters leniently would take it for {}, which has other rules",
+                    otherwise.map_or("an operation that is hidden".to_owned(), |index| {
+                        format!("`{}`", self.operations[index].id)
+                    })
+                ),
+            ),
             Resolved::ReadOtherwise { otherwise } => refused(
                 Reason::BadPath,
                 &format!(

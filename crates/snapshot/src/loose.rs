@@ -83,7 +83,7 @@ pub(crate) fn is_own_loose(path: &str) -> bool {
 }
 
 /// One byte, decoded as often as it is encoded, and the offset after it.
-fn read(bytes: &[u8], at: usize) -> (u8, usize) {
+pub(crate) fn read(bytes: &[u8], at: usize) -> (u8, usize) {
     if bytes[at] != b'%' {
         return (bytes[at], at + 1);
     }

@@ -4,6 +4,7 @@
 //! makes that one anew and shares the others. It assumes canonical hosts and paths. What is happening now
 //! (pools, health, counters) is kept elsewhere, by the stable names that stand in here.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -12,6 +13,7 @@ use portway_policy::{Cors, Headers, ParamSpans, Rules, Shape};
 
 use crate::backend::Backend;
 use crate::compile::Origin;
+use crate::dispatch::lenient::Lenient;
 use crate::dispatch::{Facts, Verdict};
 use crate::hosts::Hosts;
 use crate::router::{Candidate, Captures, Match, Router};
@@ -168,7 +170,9 @@ impl Snapshot {
             Resolved::MethodNotAllowed { leaf } => {
                 Routed::MethodNotAllowed { service, allow: service.router.allow(leaf) }
             }
-            Resolved::Unclear | Resolved::ReadOtherwise { .. } => Routed::Ambiguous { service },
+            Resolved::Unclear
+            | Resolved::JudgedOtherwise { .. }
+            | Resolved::ReadOtherwise { .. } => Routed::Ambiguous { service },
             Resolved::Hidden | Resolved::NoCondition { .. } | Resolved::NoPath => {
                 Routed::NotFound { service: Some(service) }
             }
@@ -199,6 +203,11 @@ pub(crate) enum Resolved {
     },
     /// A value that tells operations apart stands in the call twice and differs.
     Unclear,
+    /// The conditions of one operation hold, and a lenient reader may find those of another to hold. `None`
+    /// for one that is hidden.
+    JudgedOtherwise {
+        otherwise: Option<usize>,
+    },
     /// The path leads to one leaf and may be read as leading to the other.
     ReadOtherwise {
         otherwise: u32,
@@ -257,12 +266,45 @@ impl Service {
             Choice::None => Resolved::NoCondition { leaf },
             Choice::Hidden => Resolved::Hidden,
             Choice::Operation(operation) => {
+                if let Some(otherwise) = self.judged_otherwise(candidates, operation, &facts) {
+                    return Resolved::JudgedOtherwise { otherwise };
+                }
                 match self.read_otherwise(found, path, method, operation) {
                     None => Resolved::Operation { operation, leaf },
                     Some(otherwise) => Resolved::ReadOtherwise { otherwise },
                 }
             }
         }
+    }
+
+    /// The candidate with other rules that a lenient origin may take the call for.
+    fn judged_otherwise(
+        &self,
+        candidates: &[Candidate],
+        operation: usize,
+        facts: &Facts<'_>,
+    ) -> Option<Option<usize>> {
+        if candidates.len() < 2 {
+            return None;
+        }
+        let chosen = candidates.iter().position(|one| one.operation() == Some(operation))?;
+        let conditions = candidates[chosen].conditions();
+        let rules = &self.operations[operation].rules;
+        let is_same = |other: usize| {
+            let others = &self.operations[other].rules;
+            Arc::ptr_eq(others, rules) || others == rules
+        };
+        let lenient = Lenient::new(facts);
+        let may_fail = LazyCell::new(|| lenient.may_fail(conditions));
+        candidates
+            .iter()
+            .enumerate()
+            .filter(|(at, other)| *at != chosen && !other.operation().is_some_and(is_same))
+            .find(|(at, other)| {
+                let is_tried_before = *at < chosen;
+                (is_tried_before || *may_fail) && lenient.may_hold(other.conditions())
+            })
+            .map(|(_, other)| other.operation())
     }
 
     /// The leaf that a careless origin may read in a path, if it is another one than the match and has

@@ -113,8 +113,8 @@ fn merge(drafts: &mut [Draft<'_>], later: usize, first: usize, reader: &mut Read
     let other = &drafts[first].operation;
     let this = &drafts[later].operation;
     let message = format!(
-        "calls of `{}` (`{} {}`) cannot be told apart from those of `{}` (`{}`): both are one route, and a call counts as `{}`",
-        this.id, this.method, this.path, other.id, other.path, other.id
+        "calls of `{}` (`{} {}`) cannot be told apart from those of `{}` (`{}`): both are one route, every call counts as `{}`, and none ever as `{}`, which is routable only in that its calls are answered",
+        this.id, this.method, this.path, other.id, other.path, other.id, this.id
     );
     let node = drafts[later].at.node.clone();
     reader.findings.warn(

@@ -21,6 +21,8 @@ pub(super) struct Route {
     pub(super) template: PathTemplate,
     /// What else must hold. Of routes with one method and shape, those come first that are tried first.
     pub(super) conditions: Vec<Condition>,
+    /// The operation that all calls of this one count as, because nothing tells the two apart.
+    same_as: Option<Box<str>>,
     /// Names of its query parameters, if a contract says so.
     query: Vec<Box<str>>,
 }
@@ -112,6 +114,7 @@ fn add_operation(contract: &Contract, index: usize, routes: &mut Routes, finding
             .iter()
             .map(|dispatch| condition(operation, dispatch))
             .collect(),
+        same_as: operation.same_as.map(|first| contract.operations[first].id.as_str().into()),
         query: operation
             .parameters
             .iter()
@@ -182,6 +185,7 @@ pub(super) fn of_patterns(
             method: pattern.method.as_str().into(),
             template,
             conditions: Vec::new(),
+            same_as: None,
             query: Vec::new(),
         });
     }
@@ -278,9 +282,41 @@ pub(super) fn check_policies(
             None => {}
         }
     }
+    for route in &routes.list {
+        if let Some(first) = &route.same_as {
+            check_same(&base, document, &route.id, first, findings);
+        }
+    }
     let all: Vec<&Route> = routes.list.iter().collect();
     check_limits(&document.limits, &base, &all, findings);
     check_balance(&document.backend, &place::member(&base, "backend"), routes, &all, findings);
+}
+
+/// Nothing tells calls of `later` from those of `first`, so all are judged as `first`: what is said of the
+/// two must be the same, or a call would be let in by the rules of the wrong one.
+fn check_same(
+    base: &str,
+    document: &model::Service,
+    later: &str,
+    first: &str,
+    findings: &mut Findings,
+) {
+    let said_of = |id: &str| document.operations.get(id);
+    let nothing = model::OperationPolicy::default();
+    if said_of(later).unwrap_or(&nothing) == said_of(first).unwrap_or(&nothing) {
+        return;
+    }
+    let at = if said_of(later).is_some() { later } else { first };
+    findings.error(
+        "same-route",
+        place::member(&place::member(base, "operations"), at),
+        format!(
+            "nothing tells calls of `{later}` from those of `{first}`: every call is judged as `{first}`, and what is said of the two differs"
+        ),
+        format!(
+            "say the same of `{first}` and `{later}`, or tell them apart in the contract: by another path, or by a `pattern`, `format` or required parameter that only one has"
+        ),
+    );
 }
 
 fn unknown_operation(
