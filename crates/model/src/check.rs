@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use crate::Document;
 use crate::finding::Finding;
 
+mod answers;
 mod app;
 mod backend;
 mod gateway;
@@ -32,6 +33,9 @@ const PASSES: &[Pass] = &[
     service::hosts,
     service::auth,
     service::cors,
+    answers::mask,
+    answers::cookies,
+    answers::security_headers,
     service::limits,
     backend::targets,
     backend::tls,

@@ -11,7 +11,7 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Malformed, is_disturbing, is_token, quoted, written_as_text};
-use crate::{Backend, ByteSize, Duration, Limit, shape};
+use crate::{Answers, Backend, ByteSize, Duration, Limit, shape};
 
 /// One service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +55,9 @@ pub struct Service {
     /// Calls from pages of other origins. Default: none, so that no CORS headers are sent and preflights are not answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
+    /// What callers get to see of the application's answers. Default: everything, as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
     /// Policies of single operations, by `operationId` (or, without a contract, by the route as written).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub operations: BTreeMap<String, OperationPolicy>,
