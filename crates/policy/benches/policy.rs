@@ -80,6 +80,7 @@ fn rules(auth: model::Auth, limits: Vec<model::Limit>) -> Rules {
         timeout: None,
         body_bytes: None,
         cors: None,
+        answers: None,
         operations: Default::default(),
     };
     Rules::compile(&name("shop"), Some("getOrder"), &service, None)

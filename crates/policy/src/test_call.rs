@@ -115,6 +115,7 @@ pub(crate) fn service(auth: model::Auth, limits: Vec<model::Limit>) -> model::Se
         timeout: None,
         body_bytes: None,
         cors: None,
+        answers: None,
         operations: std::collections::BTreeMap::new(),
     }
 }
