@@ -8,13 +8,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use portway_http1::{Framing, Known, Reject, ResponseHead};
-use portway_policy::{Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme};
+use portway_policy::{
+    Answers, Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme,
+};
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
 use crate::dispatch::{self, Leg};
 use crate::failure::{Failure, Fault};
 use crate::forward::{self, Replaced};
 use crate::forwarded;
+use crate::guard::Guard;
 use crate::incoming::{Gone, Incoming, Length};
 use crate::live::Live;
 use crate::outgoing::Outgoing;
@@ -123,8 +126,9 @@ async fn answer(
 ) -> Result<(), Stop> {
     let decision = match decide(around, record)? {
         Decided::Dispatch(decision) => decision,
-        Decided::Local(local) => {
+        Decided::Local(mut local) => {
             record.answered_here();
+            guard_local(around, record, &mut local);
             return send(around, &local, incoming, timer, record).await;
         }
     };
@@ -144,11 +148,13 @@ async fn answer(
     if head.upgrade {
         // Rare, and large: not part of every connection's size.
         let (outgoing, _) = leg.parts();
-        return Box::pin(upgraded(around, incoming, outgoing, &head, settings, timer, record))
-            .await;
+        let guard = Guard::of(around, decision.service);
+        let at = (&head, &**settings, guard.as_ref());
+        return Box::pin(upgraded(around, incoming, outgoing, at, timer, record)).await;
     }
     reshape(around, &decision, incoming, leg.parts().0, &head, record)?;
-    carry(around, incoming, &mut leg, (state, settings), timer, record).await?;
+    let answers = service.answers.as_ref();
+    carry(around, incoming, &mut leg, (state, settings, answers), timer, record).await?;
     leg.release(around.worker, record.now_us() / 1_000 + settings.keep_alive_ms);
     incoming.leave_body();
     Ok(())
@@ -313,9 +319,17 @@ fn reshape(
     let service = &around.live.snapshot.services[decision.service];
     let limit = decision.permit.limit();
     let replaced = Replaced { cors: service.cors.is_some(), limit: limit.is_some() };
+    let length_kept = bodiless && head.status != 204;
+    let guard = Guard::of(around, decision.service);
     let (bytes, fields) = outgoing.answer();
     let written = incoming.answer(head.status, length, |out| {
-        forward::write_answer_fields(bytes, fields, bodiless && head.status != 204, replaced, out);
+        match &guard {
+            None => forward::write_answer_fields(bytes, fields, length_kept, replaced, out),
+            Some(guard) => {
+                let head = (bytes, fields);
+                forward::write_guarded_fields(head, length_kept, replaced, (guard, true), out);
+            }
+        }
         forward::write_gateway_fields(&record.request_id, limit, out);
         if let Some(cors) = &service.cors {
             cors.answer(around.request.known(Known::Origin)).each(|name, value| {
@@ -340,7 +354,7 @@ async fn carry(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
     leg: &mut Leg,
-    (state, settings): (&BackendState, &Settings),
+    (state, settings, answers): (&BackendState, &Settings, Option<&Answers>),
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
@@ -353,7 +367,7 @@ async fn carry(
         idle_ms: settings.idle_ms,
         write_ms: bounds.write_ms_over(around.request.version),
     };
-    let mut download = Download::new();
+    let mut download = Download::new(answers);
     let carried =
         transfer::carry(incoming, outgoing, upload, &mut download, timer, (clock, &deadlines))
             .await;
@@ -371,8 +385,7 @@ async fn upgraded(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
     outgoing: &mut Outgoing,
-    head: &ResponseHead,
-    settings: &Settings,
+    (head, settings, guard): (&ResponseHead, &Settings, Option<&Guard<'_>>),
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
@@ -382,7 +395,7 @@ async fn upgraded(
     {
         let (bytes, fields) = outgoing.answer();
         caller.switch(|out| {
-            forward::write_answer_fields(bytes, fields, false, Replaced::default(), out);
+            forward::write_other_fields((bytes, fields), guard, out);
             forward::write_gateway_fields(&record.request_id, None, out);
             out.extend_from_slice(b"connection: upgrade\r\n");
             portway_http1::write_field(out, b"upgrade", &protocol);
@@ -447,6 +460,7 @@ async fn stopped(
                 let cors = around.live.snapshot.services[service].cors.as_ref();
                 allow_origin(around, cors, &mut local);
             }
+            guard_local(around, record, &mut local);
             let sent = send(around, &local, incoming, timer, record).await;
             if let Err(stop) = &sent {
                 around.worker.count_bound(stop, around.request.version);
@@ -465,6 +479,14 @@ fn allow_origin(around: &Surroundings<'_>, cors: Option<&Cors>, local: &mut Loca
     if let Some(cors) = cors {
         let origin = around.request.known(Known::Origin);
         cors.answer(origin).each(|name, value| local.field(name, value));
+    }
+}
+
+/// What browsers are told of a service's answers counts for those that the gateway gives in its stead too.
+fn guard_local(around: &Surroundings<'_>, record: &Record, local: &mut Local) {
+    let service = record.operation.map(|(service, _)| service).or(record.service);
+    if let Some(guard) = service.and_then(|service| Guard::of(around, service)) {
+        guard.write_added(|_| false, &mut local.lines);
     }
 }
 

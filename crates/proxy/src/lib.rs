@@ -14,6 +14,7 @@ mod exchange;
 pub mod failure;
 mod forward;
 pub mod forwarded;
+mod guard;
 mod http2;
 mod incoming;
 mod lines;

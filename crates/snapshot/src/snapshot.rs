@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use portway_model::{Bounds, Name};
-use portway_policy::{Cors, Headers, ParamSpans, Rules, Shape};
+use portway_policy::{Answers, Cors, Headers, ParamSpans, Rules, Shape};
 
 use crate::backend::Backend;
 use crate::compile::Origin;
@@ -46,6 +46,8 @@ pub struct Service {
     pub backends: Vec<Arc<Backend>>,
     /// Cross-origin calls.
     pub cors: Option<Cors>,
+    /// What callers get to see of its answers. `None`: everything, as it is.
+    pub answers: Option<Answers>,
     pub(crate) router: Router,
     /// What it was compiled from.
     pub(crate) origin: Origin,
