@@ -9,7 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use crate::shape;
+use crate::{ByteSize, shape};
 
 /// What callers get to see of the answers of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +25,9 @@ pub struct Answers {
     /// Adds the header fields by which browsers guard a page. `on`, or a map with details.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_headers: Option<SecurityHeaders>,
+    /// Answers a status of 5xx with a problem document in place of the application's own page, which often shows stack traces. `on`, or a map with details.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hide_errors: Option<HideErrors>,
 }
 
 /// Which fields and hosts are hidden.
@@ -183,6 +186,27 @@ impl SecurityHeaders {
     ];
 }
 
+/// How pages of errors are hidden.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+#[schemars(transform = on_or_map)]
+#[schemars(title = "hiding of errors")]
+pub struct HideErrors {
+    /// The first bytes of a hidden page that the log line of the call shows, at most 4KiB. Default 0.
+    pub log_bytes: ByteSize,
+}
+
+impl Default for HideErrors {
+    fn default() -> Self {
+        Self { log_bytes: ByteSize::from_bytes(0) }
+    }
+}
+
+impl HideErrors {
+    /// The most bytes of a page that a log line can show.
+    pub const LOG_BYTES_MAX: u64 = 4 << 10;
+}
+
 /// A thing with defaults that is written `on`, or as a map.
 macro_rules! written_on {
     ($type:ident) => {
@@ -223,6 +247,7 @@ macro_rules! written_on {
 written_on!(Mask);
 written_on!(Cookies);
 written_on!(SecurityHeaders);
+written_on!(HideErrors);
 
 fn on_or_map(schema: &mut Schema) {
     let on = json_schema!({

@@ -36,6 +36,7 @@ const PASSES: &[Pass] = &[
     answers::mask,
     answers::cookies,
     answers::security_headers,
+    answers::hide_errors,
     service::limits,
     backend::targets,
     backend::tls,

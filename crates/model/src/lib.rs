@@ -33,7 +33,7 @@ pub mod syntax;
 pub mod text;
 pub mod units;
 
-pub use answers::{Answers, Cookies, Mask, SameSite, Secure, SecurityHeaders};
+pub use answers::{Answers, Cookies, HideErrors, Mask, SameSite, Secure, SecurityHeaders};
 pub use app::{App, AppKey};
 pub use backend::{
     Active, Backend, BackendTls, Balance, Breaker, Concurrency, Credentials, HashOn, HostHeader,

@@ -27,6 +27,8 @@ pub struct Answers {
     mask: Option<Mask>,
     cookies: Option<model::Cookies>,
     security: Option<Security>,
+    /// Bytes of a hidden page that the log shows; `None` where none is hidden.
+    hidden_log_bytes: Option<usize>,
 }
 
 /// What is hidden.
@@ -102,6 +104,7 @@ impl Answers {
             mask: document.mask.as_ref().map(|mask| Mask::compile(mask, inside)),
             cookies: document.cookies.clone(),
             security: document.security_headers.as_ref().map(Security::compile),
+            hidden_log_bytes: document.hide_errors.as_ref().map(log_bytes),
         }
     }
 
@@ -145,6 +148,12 @@ impl Answers {
             })
     }
 
+    /// Whether the application's answer of this status is replaced by a problem; then, how many of its first bytes
+    /// the log shows.
+    pub fn hides(&self, status: u16) -> Option<usize> {
+        self.hidden_log_bytes.filter(|_| (500..=599).contains(&status))
+    }
+
     /// The fields to add, name and value. `has` says whether the answer has a field of that name by itself.
     pub fn added(&self, tls: bool, has: impl Fn(&[u8]) -> bool, mut see: impl FnMut(&str, &str)) {
         let Some(security) = &self.security else { return };
@@ -155,6 +164,11 @@ impl Answers {
             }
         }
     }
+}
+
+fn log_bytes(document: &model::HideErrors) -> usize {
+    let bytes = document.log_bytes.as_bytes().min(model::HideErrors::LOG_BYTES_MAX);
+    usize::try_from(bytes).unwrap_or(0)
 }
 
 impl Mask {

@@ -3,7 +3,7 @@
 use super::Declared;
 use crate::finding::Finding;
 use crate::path::{child, dotted, item};
-use crate::{Answers, Cookies, Document, SameSite, Secure};
+use crate::{Answers, Cookies, Document, HideErrors, SameSite, Secure};
 
 /// Fields that belong to a message's framing or meaning, or that Portway writes: neither masked nor set.
 const NOT_OURS_TO_TOUCH: &[&str] = &[
@@ -83,6 +83,20 @@ pub(super) fn cookies(document: &Document, _: &Declared, findings: &mut Vec<Find
             let message =
                 format!("{}: without \"http_only\", every cookie is readable", dotted(&pointer));
             findings.push(Finding::warning("idle-cookies", pointer, message).fix("remove it"));
+        }
+    });
+}
+
+/// A log line does not take whole pages.
+pub(super) fn hide_errors(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
+    each(document, |answers, pointer| {
+        let Some(hide) = &answers.hide_errors else { return };
+        if hide.log_bytes.as_bytes() > HideErrors::LOG_BYTES_MAX {
+            let pointer = format!("{pointer}/hide_errors/log_bytes");
+            let message = format!("{}: a log line shows at most 4KiB of a page", dotted(&pointer));
+            findings.push(
+                Finding::error("too-many-log-bytes", pointer, message).fix("write 4KiB or less"),
+            );
         }
     });
 }

@@ -413,6 +413,21 @@ fn bytes_that_are_no_text_pass_or_are_replaced_whole() {
     }
 }
 
+#[test]
+fn errors_are_hidden_where_it_was_asked() {
+    for (document, status, expected) in [
+        ("{ hide_errors: on }", 500, Some(0)),
+        ("{ hide_errors: on }", 599, Some(0)),
+        ("{ hide_errors: { log_bytes: 1KiB } }", 503, Some(1_024)),
+        ("{ hide_errors: on }", 499, None),
+        ("{ hide_errors: on }", 600, None),
+        ("{ hide_errors: on }", 200, None),
+        ("{ mask: on, cookies: on, security_headers: on }", 500, None),
+    ] {
+        assert_eq!(answers(document).hides(status), expected, "{document} {status}");
+    }
+}
+
 fn added(document: &str, tls: bool, has: &[&str]) -> Vec<String> {
     let mut lines = Vec::new();
     let has = |name: &[u8]| has.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name));
