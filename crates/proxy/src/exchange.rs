@@ -18,6 +18,7 @@ use crate::failure::{Failure, Fault};
 use crate::forward::{self, Replaced};
 use crate::forwarded;
 use crate::guard::Guard;
+use crate::hidden;
 use crate::incoming::{Gone, Incoming, Length};
 use crate::live::Live;
 use crate::outgoing::Outgoing;
@@ -151,6 +152,12 @@ async fn answer(
         let guard = Guard::of(around, decision.service);
         let at = (&head, &**settings, guard.as_ref());
         return Box::pin(upgraded(around, incoming, outgoing, at, timer, record)).await;
+    }
+    if let Some(log_bytes) = service.answers.as_ref().and_then(|own| own.hides(head.status)) {
+        let settings = (&**settings, log_bytes);
+        let telling = (timer, record);
+        let hide = hidden::answer(around, &decision, incoming, &mut leg, &head, settings, telling);
+        return Box::pin(hide).await;
     }
     reshape(around, &decision, incoming, leg.parts().0, &head, record)?;
     let answers = service.answers.as_ref();
@@ -475,7 +482,7 @@ async fn stopped(
 }
 
 /// A page that may call the service may also read why it was refused.
-fn allow_origin(around: &Surroundings<'_>, cors: Option<&Cors>, local: &mut Local) {
+pub(crate) fn allow_origin(around: &Surroundings<'_>, cors: Option<&Cors>, local: &mut Local) {
     if let Some(cors) = cors {
         let origin = around.request.known(Known::Origin);
         cors.answer(origin).each(|name, value| local.field(name, value));
@@ -483,14 +490,14 @@ fn allow_origin(around: &Surroundings<'_>, cors: Option<&Cors>, local: &mut Loca
 }
 
 /// What browsers are told of a service's answers counts for those that the gateway gives in its stead too.
-fn guard_local(around: &Surroundings<'_>, record: &Record, local: &mut Local) {
+pub(crate) fn guard_local(around: &Surroundings<'_>, record: &Record, local: &mut Local) {
     let service = record.operation.map(|(service, _)| service).or(record.service);
     if let Some(guard) = service.and_then(|service| Guard::of(around, service)) {
         guard.write_added(|_| false, &mut local.lines);
     }
 }
 
-async fn send(
+pub(crate) async fn send(
     around: &Surroundings<'_>,
     local: &Local,
     incoming: &mut Incoming,

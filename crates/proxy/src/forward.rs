@@ -368,10 +368,15 @@ pub(crate) fn write_gateway_fields(
 ) {
     http1::write_field(out, b"x-request-id", request_id.as_bytes());
     if let Some(state) = limit {
-        out.extend_from_slice(b"ratelimit-policy: ");
-        rate_headers::write_policy(state, out);
-        out.extend_from_slice(b"\r\nratelimit: ");
-        rate_headers::write_limit(state, out);
-        out.extend_from_slice(b"\r\n");
+        write_limit(state, out);
     }
+}
+
+/// Writes how the tightest limit stands.
+pub(crate) fn write_limit(state: &portway_policy::LimitState, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"ratelimit-policy: ");
+    rate_headers::write_policy(state, out);
+    out.extend_from_slice(b"\r\nratelimit: ");
+    rate_headers::write_limit(state, out);
+    out.extend_from_slice(b"\r\n");
 }

@@ -15,6 +15,7 @@ pub mod failure;
 mod forward;
 pub mod forwarded;
 mod guard;
+mod hidden;
 mod http2;
 mod incoming;
 mod lines;

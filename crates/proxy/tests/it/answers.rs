@@ -231,3 +231,171 @@ fn the_name_and_the_base_path_that_a_backend_is_given_are_internal() {
     assert_eq!(answer.value("location"), Some("http://api.test/erp/x"));
     assert_eq!(answer.value("set-cookie"), Some("a=b; Path=/erp"));
 }
+
+/// A backend that answers with a page of an error, given the method.
+fn failing(page: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Backend {
+    Backend::scripted(move |conversation| {
+        while let Some(request) = conversation.read() {
+            let method = request.line().split(' ').next().unwrap_or_default().to_owned();
+            conversation.say(&page(&method));
+        }
+    })
+}
+
+fn hiding(backend: SocketAddr, details: &str) -> String {
+    let policy = format!("{{ security_headers: on, hide_errors: {details} }}");
+    document(backend, &policy)
+        .replace("drain_timeout", "log: { calls: json }, drain_timeout")
+        .replace("'GET /a'", "'GET /a', 'POST /a'")
+        + "    limits: [ 1000/h ]\n    cors: { origins: [ 'https://shop.test' ] }\n"
+}
+
+#[test]
+fn pages_of_errors_are_hidden() {
+    const TRACE: &str = "java.sql.SQLException at 10.0.0.7\n\tat com.corp.Secret";
+    for status in [500, 501, 599] {
+        let page = move |method: &str| {
+            let body = if method == "HEAD" { "" } else { TRACE };
+            format!("HTTP/1.1 {status} Oops\r\nServer: x\r\nSet-Cookie: a=b\r\nETag: \"1\"\r\nRetry-After: 7\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n{body}", TRACE.len())
+                .into_bytes()
+        };
+        let backend = failing(page);
+        let gateway = Gateway::start(&hiding(backend.address(), "on"));
+        let mut client = Client::connect(gateway.address());
+        for round in 0..3 {
+            client
+                .send("GET /erp/a HTTP/1.1\r\nHost: api.test\r\nOrigin: https://shop.test\r\n\r\n");
+            let answer = client.answer();
+            assert_eq!((answer.status, answer.problem().as_str()), (status, "backend-error"));
+            assert!(answer.text().contains(&format!("\"status\":{status}")), "{}", answer.text());
+            for (name, value) in [
+                ("content-type", "application/problem+json"),
+                ("cache-control", "no-store"),
+                ("retry-after", "7"),
+                ("x-content-type-options", "nosniff"),
+                ("access-control-allow-origin", "https://shop.test"),
+            ] {
+                assert_eq!(values(&answer.head, name), [value], "{round} {}", answer.head);
+            }
+            for name in ["server", "set-cookie", "etag", "content-encoding"] {
+                assert_eq!(answer.value(name), None, "{}", answer.head);
+            }
+            assert!(answer.value("ratelimit").is_some(), "{}", answer.head);
+        }
+        let head = client.send("HEAD /erp/a HTTP/1.1\r\nHost: api.test\r\n\r\n").answer_to_head();
+        assert_eq!((head.status, head.value("etag")), (status, None));
+        client.send("GET /erp/a HTTP/1.1\r\nHost: api.test\r\n\r\n");
+        assert_eq!(client.answer().problem(), "backend-error", "nothing followed the head");
+        assert_eq!(backend.connections(), 1, "pages that end leave a connection of use");
+        let log = gateway.log(5);
+        assert!(log.contains("\"outcome\":\"backend-error\",\"source\":\"backend\""), "{log}");
+        assert!(!log.contains("error_page") && !log.contains("SQL"), "{log}");
+    }
+}
+
+#[test]
+fn the_log_shows_how_a_hidden_page_began_if_asked() {
+    let backend = failing(|_| {
+        b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n\"one\"\n\r\n3\r\ntwo\r\n0\r\n\r\n".to_vec()
+    });
+    for (details, shown) in [
+        ("{ log_bytes: 4B }", Some("\"error_page\":\"\\\"one\"}")),
+        ("{ log_bytes: 4KiB }", Some("\"error_page\":\"\\\"one\\\"\\ntwo\"}")),
+        ("on", None),
+    ] {
+        let gateway = Gateway::start(&hiding(backend.address(), details));
+        assert_eq!(ask(&gateway, "GET", "").problem(), "backend-error");
+        let log = gateway.log(1);
+        assert_eq!(log.contains("error_page"), shown.is_some(), "{log}");
+        assert!(shown.is_none_or(|shown| log.contains(shown)), "{log}");
+    }
+}
+
+#[test]
+fn other_answers_are_not_hidden() {
+    for said in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage",
+        "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npage\r\n0\r\n\r\n",
+        "HTTP/1.1 499 Odd\r\nContent-Length: 4\r\n\r\npage",
+    ] {
+        let backend = Backend::saying(said);
+        let gateway = Gateway::start(&hiding(backend.address(), "on"));
+        assert_eq!(ask(&gateway, "GET", "").text(), "page", "{said}");
+    }
+    let backend = Backend::saying("HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n");
+    let gateway = Gateway::start(&hiding(backend.address(), "on"));
+    let answer = ask(&gateway, "GET", "");
+    assert_eq!((answer.status, answer.value("etag")), (304, Some("\"1\"")));
+    let backend = Backend::saying("HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\npage");
+    let gateway = Gateway::start(&document(backend.address(), "{ mask: on }"));
+    assert_eq!(ask(&gateway, "GET", "").text(), "page");
+}
+
+#[test]
+fn a_page_that_does_not_end_costs_its_connection_and_not_the_caller() {
+    // One that is too long, one that breaks off, one that stops, and one that came before the request was whole.
+    let long =
+        format!("HTTP/1.1 500 Oops\r\nContent-Length: 200000\r\n\r\n{}", "x".repeat(200_000));
+    for said in [
+        long.as_str(),
+        "HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        "HTTP/1.1 500 Oops\r\nContent-Length: 10\r\n\r\nx",
+    ] {
+        let backend = Backend::saying(said);
+        let gateway = Gateway::start(&hiding(backend.address(), "on"));
+        let mut client = Client::connect(gateway.address());
+        for _ in 0..2 {
+            let answer = client.send("GET /erp/a HTTP/1.1\r\nHost: api.test\r\n\r\n").answer();
+            assert!(answer.whole && matches!(answer.status, 500 | 502), "{}", answer.head);
+            assert!(!answer.text().contains('x') || answer.text().contains("urn:portway"));
+        }
+        assert_eq!(backend.connections(), 2, "{}", &said[..40]);
+    }
+    let backend = Backend::scripted(|conversation| {
+        if conversation.read_head().is_some() {
+            conversation.say(b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\npage");
+            conversation.wait_for_end();
+        }
+    });
+    let gateway = Gateway::start(&hiding(backend.address(), "on"));
+    let mut client = Client::connect(gateway.address());
+    client.send("POST /erp/a HTTP/1.1\r\nHost: api.test\r\nContent-Length: 5\r\n\r\nab");
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.problem().as_str()), (500, "backend-error"));
+    // The rest of the body is not taken for a request.
+    client.send("GET /erp/a HTTP/1.1\r\nHost: api.test\r\n\r\n");
+    assert_ne!(client.ended(), portway_testkit::Ended::Open);
+    assert_eq!(backend.connections(), 1);
+}
+
+#[test]
+fn over_http2_pages_of_errors_are_hidden_too() {
+    let backend =
+        Backend::saying("HTTP/1.1 503 Oops\r\nServer: x\r\nContent-Length: 4\r\n\r\npage");
+    let gateway = Gateway::start(&hiding(backend.address(), "on"));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let call = async {
+        let stream = tokio::net::TcpStream::connect(gateway.address()).await.expect("accepted");
+        let (send, connection) = h2::client::handshake(stream).await.expect("a handshake");
+        tokio::spawn(connection);
+        let mut send = send.ready().await.expect("ready");
+        for _ in 0..3 {
+            let request = http::Request::get("http://api.test/erp/a").body(()).expect("a request");
+            let answer = send.send_request(request, true).expect("sent").0.await.expect("answered");
+            assert_eq!(answer.status(), 503);
+            assert!(!answer.headers().contains_key("server"));
+            let mut body = answer.into_body();
+            let mut text = Vec::new();
+            while let Some(piece) = body.data().await {
+                text.extend_from_slice(&piece.expect("whole"));
+            }
+            let text = String::from_utf8(text).expect("text");
+            assert!(text.contains("\"backend-error\"") && !text.contains("page"), "{text}");
+        }
+    };
+    runtime
+        .block_on(async { tokio::time::timeout(Duration::from_secs(30), call).await })
+        .expect("in time");
+    assert_eq!(backend.connections(), 1);
+}
