@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use crate::Document;
 use crate::finding::Finding;
 
+mod answers;
 mod app;
 mod backend;
 mod gateway;
@@ -33,6 +34,10 @@ const PASSES: &[Pass] = &[
     service::hosts,
     service::auth,
     service::cors,
+    answers::mask,
+    answers::cookies,
+    answers::security_headers,
+    answers::hide_errors,
     service::limits,
     backend::targets,
     backend::tls,

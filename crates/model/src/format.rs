@@ -32,6 +32,9 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
         "portway-sha256" => sha256(text),
         "portway-origin" => origin(text),
         "portway-header" => token(text, "the name of a header"),
+        "portway-header-value" => header_value(text),
+        "portway-cookie" => token(text, "the name of a cookie"),
+        "portway-internal-host" => internal_host(text),
         "portway-method" => method(text),
         "portway-parameter" => parameter(text),
         "portway-key-id" => key_id(text),
@@ -356,6 +359,38 @@ fn token(text: &str, what: &str) -> Result<(), Malformed> {
             "",
         ))
     }
+}
+
+/// The value of a header field as a document may set it: visible characters of ASCII, with spaces between them.
+fn header_value(text: &str) -> Result<(), Malformed> {
+    let wrong = |why: &str| Err(Malformed::new(text, "the value of a header", why, ""));
+    if text.is_empty() || text.trim_matches([' ', '\t']).len() != text.len() {
+        return wrong("it is empty, or has a space at an end");
+    }
+    if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return wrong("it has a control character or a letter beyond ASCII in it");
+    }
+    Ok(())
+}
+
+/// A host that callers are not to see: a name, `*.` and a name, an address, or a network.
+fn internal_host(text: &str) -> Result<(), Malformed> {
+    if text.parse::<IpAddr>().is_ok() {
+        return Ok(());
+    }
+    if text.parse::<IpNet>().is_ok() {
+        return network(text);
+    }
+    host(text).map_err(|wrong| Malformed {
+        message: wrong.message.replace("a public host", "an internal host"),
+        fix: if text == "*" {
+            "name the hosts; \"*.corp.example\" is every name below".to_owned()
+        } else if text.contains('/') {
+            "write the host alone, or a network such as 10.0.0.0/8".to_owned()
+        } else {
+            wrong.fix
+        },
+    })
 }
 
 fn method(text: &str) -> Result<(), Malformed> {

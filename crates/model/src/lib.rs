@@ -5,6 +5,7 @@
 //! where in the text each thing stands, so that every later mistake can be told with file, line and
 //! column.
 
+pub mod answers;
 pub mod app;
 pub mod backend;
 mod check;
@@ -32,6 +33,7 @@ pub mod syntax;
 pub mod text;
 pub mod units;
 
+pub use answers::{Answers, Cookies, HideErrors, Mask, SameSite, Secure, SecurityHeaders};
 pub use app::{App, AppKey, HmacKey};
 pub use backend::{
     Active, Backend, BackendTls, Balance, Breaker, Concurrency, Credentials, HashOn, HostHeader,

@@ -11,7 +11,7 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Malformed, is_disturbing, is_token, quoted, written_as_text};
-use crate::{Backend, ByteSize, Duration, Limit, Name, shape};
+use crate::{Answers, Backend, ByteSize, Duration, Limit, Name, shape};
 
 /// One service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +58,9 @@ pub struct Service {
     /// How the gateway writes its own refusals. Default `problem`.
     #[serde(default, skip_serializing_if = "shape::is_default")]
     pub errors: ErrorForm,
+    /// What callers get to see of the application's answers. Default: everything, as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
     /// Policies of single operations, by `operationId` (or, without a contract, by the route as written).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub operations: BTreeMap<String, OperationPolicy>,

@@ -81,6 +81,7 @@ fn rules(auth: model::Auth, limits: Vec<model::Limit>) -> Rules {
         body_bytes: None,
         cors: None,
         errors: model::ErrorForm::default(),
+        answers: None,
         operations: Default::default(),
     };
     Rules::compile(&name("shop"), Some("getOrder"), &service, None)

@@ -2,11 +2,12 @@
 //!
 //! Policies are plain functions over a [`Call`]. They know no socket, no HTTP library and no clock: time,
 //! counters and keys are asked through the ports in [`ports`], and what is to be answered or sent is given
-//! back as values. Compiled policies ([`Rules`], [`Shape`], [`Cors`]) are made once from documents and never
+//! back as values. Compiled policies ([`Rules`], [`Shape`], [`Cors`], [`Answers`]) are made once from documents and never
 //! change; what does change, the counts, lives in [`MemoryCounters`] and survives a new set of documents.
 //!
 //! Left to others: reading documents (`model`), finding the operation (`snapshot`), bytes (`proxy`).
 
+pub mod answers;
 mod base64;
 pub mod call;
 pub mod cors;
@@ -32,6 +33,7 @@ pub mod signature_fault;
 #[cfg(test)]
 mod test_call;
 
+pub use answers::{Answers, Fate, Inside, Public};
 pub use call::{Body, Call, Headers, MAX_PARAMS, ParamSpans, Scheme};
 pub use cors::{Cors, CorsAnswer, Preflight};
 pub use gate::{Gate, Gates};

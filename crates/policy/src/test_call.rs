@@ -118,6 +118,7 @@ pub(crate) fn service(auth: model::Auth, limits: Vec<model::Limit>) -> model::Se
         body_bytes: None,
         cors: None,
         errors: model::ErrorForm::default(),
+        answers: None,
         operations: std::collections::BTreeMap::new(),
     }
 }

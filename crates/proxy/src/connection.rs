@@ -20,6 +20,7 @@ use crate::proxy_protocol::{self, Parsed};
 use crate::request::Request;
 use crate::respond;
 use crate::rewind::Rewind;
+use crate::shared::Admitted;
 use crate::stream::Stream;
 use crate::telemetry::{Bound, Event, Wire};
 use crate::timer::Timer;
@@ -50,7 +51,7 @@ pub(crate) struct Reception {
 /// Serves a connection to its end.
 pub(crate) async fn serve(
     worker: Rc<Worker>,
-    place: Place,
+    (place, _admitted): (Place, Admitted),
     reception: Rc<Reception>,
     tcp: TcpStream,
     address: SocketAddr,

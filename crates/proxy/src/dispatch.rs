@@ -18,6 +18,7 @@ use crate::connect;
 use crate::exchange::{Decision, Stop, Surroundings};
 use crate::failure::{Failure, Fault, Retry};
 use crate::forward::{self, Forward};
+use crate::guard::Guard;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::record::Record;
@@ -314,7 +315,7 @@ async fn attempt(
             Version::Http10 | Version::Http11 => around.live.bounds.body_ms,
         },
     };
-    final_head(around, incoming, leg, timer, &asked).await
+    final_head(around, incoming, leg, timer, (&asked, record)).await
 }
 
 /// Passes interim answers on and gives the final one.
@@ -323,7 +324,7 @@ async fn final_head(
     incoming: &mut Incoming,
     leg: &mut Leg,
     timer: &mut Timer,
-    asked: &AskedFor<'_>,
+    (asked, record): (&AskedFor<'_>, &Record),
 ) -> Result<ResponseHead, Stop> {
     let clock = &around.worker.clock;
     let (outgoing, upload) = leg.parts();
@@ -332,17 +333,7 @@ async fn final_head(
         if head.status >= 200 || head.upgrade {
             return Ok(head);
         }
-        let mut lines = Vec::new();
-        let (bytes, fields) = outgoing.answer();
-        forward::write_answer_fields(
-            bytes,
-            fields,
-            false,
-            forward::Replaced::default(),
-            &mut lines,
-        );
-        incoming.interim(head.status, &lines);
-        outgoing.consume_head(&head);
+        pass_on(around, incoming, outgoing, &head, record);
         let flushed = poll_fn(|cx| match incoming.poll_flush(cx) {
             Poll::Ready(flushed) => Poll::Ready(flushed.is_ok()),
             Poll::Pending => timer.poll(cx).map(|()| false),
@@ -352,6 +343,23 @@ async fn final_head(
         }
     }
     Err(Stop::Failed(Failure::last(Fault::BackendInvalid)))
+}
+
+/// Passes an interim answer on.
+fn pass_on(
+    around: &Surroundings<'_>,
+    incoming: &mut Incoming,
+    outgoing: &mut Outgoing,
+    head: &ResponseHead,
+    record: &Record,
+) {
+    let mut lines = Vec::new();
+    let (bytes, fields) = outgoing.answer();
+    // An interim answer comes of a call that has met an operation.
+    let guard = record.operation().and_then(|(service, _)| Guard::of(around, service));
+    forward::write_other_fields((bytes, fields), guard.as_ref(), &mut lines);
+    incoming.interim(head.status, &lines);
+    outgoing.consume_head(head);
 }
 
 fn write_head(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use portway_http1::{Framing, Known, Reject, ResponseHead};
 use portway_policy::{
-    Body, Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme, Verdict,
+    Answers, Body, Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme, Verdict,
 };
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
@@ -17,6 +17,8 @@ use crate::dispatch::{self, Leg};
 use crate::failure::{Failure, Fault};
 use crate::forward::{self, Replaced};
 use crate::forwarded;
+use crate::guard::Guard;
+use crate::hidden;
 use crate::hold::hold;
 use crate::incoming::{Gone, Incoming, Length};
 use crate::live::Live;
@@ -145,8 +147,9 @@ async fn answer(
                 .await?;
             true
         }
-        Decided::Local(local) => {
+        Decided::Local(mut local) => {
             record.answered_here();
+            guard_local(around, record, &mut local);
             return send(around, &local, incoming, timer, record).await;
         }
     };
@@ -169,11 +172,19 @@ async fn answer(
     if head.upgrade {
         // Rare, and large: not part of every connection's size.
         let (outgoing, _) = leg.parts();
-        return Box::pin(upgraded(around, incoming, outgoing, &head, settings, timer, record))
-            .await;
+        let guard = Guard::of(around, decision.service);
+        let at = (&head, &**settings, guard.as_ref());
+        return Box::pin(upgraded(around, incoming, outgoing, at, timer, record)).await;
+    }
+    if let Some(log_bytes) = service.answers.as_ref().and_then(|own| own.hides(head.status)) {
+        let settings = (&**settings, log_bytes);
+        let telling = (timer, record);
+        let hide = hidden::answer(around, decision, incoming, &mut leg, &head, settings, telling);
+        return Box::pin(hide).await;
     }
     reshape(around, decision, incoming, leg.parts().0, &head, record)?;
-    carry(around, incoming, &mut leg, (state, settings), timer, record).await?;
+    let answers = service.answers.as_ref();
+    carry(around, incoming, &mut leg, (state, settings, answers), timer, record).await?;
     leg.release(around.worker, record.now_us() / 1_000 + settings.keep_alive_ms);
     incoming.leave_body();
     Ok(())
@@ -371,9 +382,17 @@ fn reshape(
     let service = &around.live.snapshot.services[decision.service];
     let limit = decision.permit.limit();
     let replaced = Replaced { cors: service.cors.is_some(), limit: limit.is_some() };
+    let length_kept = bodiless && head.status != 204;
+    let guard = Guard::of(around, decision.service);
     let (bytes, fields) = outgoing.answer();
     let written = incoming.answer(head.status, length, |out| {
-        forward::write_answer_fields(bytes, fields, bodiless && head.status != 204, replaced, out);
+        match &guard {
+            None => forward::write_answer_fields(bytes, fields, length_kept, replaced, out),
+            Some(guard) => {
+                let head = (bytes, fields);
+                forward::write_guarded_fields(head, length_kept, replaced, (guard, true), out);
+            }
+        }
         forward::write_gateway_fields(&record.request_id, limit, out);
         if let Some(cors) = &service.cors {
             cors.answer(around.request.known(Known::Origin)).each(|name, value| {
@@ -398,7 +417,7 @@ async fn carry(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
     leg: &mut Leg,
-    (state, settings): (&BackendState, &Settings),
+    (state, settings, answers): (&BackendState, &Settings, Option<&Answers>),
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
@@ -411,7 +430,7 @@ async fn carry(
         idle_ms: settings.idle_ms,
         write_ms: bounds.write_ms_over(around.request.version),
     };
-    let mut download = Download::new();
+    let mut download = Download::new(answers);
     let carried =
         transfer::carry(incoming, outgoing, upload, &mut download, timer, (clock, &deadlines))
             .await;
@@ -429,8 +448,7 @@ async fn upgraded(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
     outgoing: &mut Outgoing,
-    head: &ResponseHead,
-    settings: &Settings,
+    (head, settings, guard): (&ResponseHead, &Settings, Option<&Guard<'_>>),
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
@@ -440,7 +458,7 @@ async fn upgraded(
     {
         let (bytes, fields) = outgoing.answer();
         caller.switch(|out| {
-            forward::write_answer_fields(bytes, fields, false, Replaced::default(), out);
+            forward::write_other_fields((bytes, fields), guard, out);
             forward::write_gateway_fields(&record.request_id, None, out);
             out.extend_from_slice(b"connection: upgrade\r\n");
             portway_http1::write_field(out, b"upgrade", &protocol);
@@ -505,6 +523,7 @@ async fn stopped(
                 let cors = around.live.snapshot.services[service].cors.as_ref();
                 allow_origin(around, cors, &mut local);
             }
+            guard_local(around, record, &mut local);
             let sent = send(around, &local, incoming, timer, record).await;
             if let Err(stop) = &sent {
                 around.worker.count_bound(stop, around.request.version);
@@ -532,14 +551,22 @@ fn voice(around: &Surroundings<'_>, record: &Record) -> Voice {
 }
 
 /// A page that may call the service may also read why it was refused.
-fn allow_origin(around: &Surroundings<'_>, cors: Option<&Cors>, local: &mut Local) {
+pub(crate) fn allow_origin(around: &Surroundings<'_>, cors: Option<&Cors>, local: &mut Local) {
     if let Some(cors) = cors {
         let origin = around.request.known(Known::Origin);
         cors.answer(origin).each(|name, value| local.field(name, value));
     }
 }
 
-async fn send(
+/// What browsers are told of a service's answers counts for those that the gateway gives in its stead too.
+pub(crate) fn guard_local(around: &Surroundings<'_>, record: &Record, local: &mut Local) {
+    let service = record.service();
+    if let Some(guard) = service.and_then(|service| Guard::of(around, service)) {
+        guard.write_added(|_| false, &mut local.lines);
+    }
+}
+
+pub(crate) async fn send(
     around: &Surroundings<'_>,
     local: &Local,
     incoming: &mut Incoming,

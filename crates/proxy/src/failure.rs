@@ -35,6 +35,8 @@ pub enum Fault {
     BackendBodyBroken,
     /// The target paused too long in the middle of its answer's body.
     BackendBodyTimeout,
+    /// The application answered with an error whose page is hidden.
+    BackendError,
     /// The caller went away.
     CallerGone,
     /// The caller did not take what was sent to it in time.
@@ -108,6 +110,7 @@ impl Fault {
         Self::CallTimeout,
         Self::BackendBodyBroken,
         Self::BackendBodyTimeout,
+        Self::BackendError,
         Self::CallerGone,
         Self::CallerTooSlow,
         Self::Internal,
@@ -130,6 +133,7 @@ impl Fault {
             Self::CallTimeout => "call-timeout",
             Self::BackendBodyBroken => "backend-body-broken",
             Self::BackendBodyTimeout => "backend-body-timeout",
+            Self::BackendError => "backend-error",
             Self::CallerGone => "caller-gone",
             Self::CallerTooSlow => "caller-too-slow",
             Self::Internal => "internal",
@@ -147,7 +151,8 @@ impl Fault {
             | Self::BackendClosed
             | Self::BackendInvalid
             | Self::BackendHeadTooLarge
-            | Self::BackendBodyBroken => 502,
+            | Self::BackendBodyBroken
+            | Self::BackendError => 502,
             Self::ConnectTimeout
             | Self::FirstByteTimeout
             | Self::CallTimeout
@@ -174,6 +179,7 @@ impl Fault {
             | Self::FirstByteTimeout
             | Self::CallTimeout
             | Self::BackendBodyTimeout => "The service did not answer in time",
+            Self::BackendError => "The service failed",
             Self::CallerGone | Self::CallerTooSlow => "The caller went away",
             Self::Internal => "Something went wrong in the gateway",
         }
@@ -224,6 +230,9 @@ impl Fault {
             Self::BackendBodyTimeout => {
                 "The target paused in the middle of the body for `timeouts.idle`, or on a WebSocket nothing moved for so long. The connection to the caller was cut."
             }
+            Self::BackendError => {
+                "The application answered with a status of 5xx, and `answers.hide_errors` of the service hides its page. The answer has the application's own status, which 502 stands for here, and its `Retry-After`. With `log_bytes`, the log line shows how the page began."
+            }
             Self::CallerGone => {
                 "The caller closed the connection before the answer was whole. Only the log shows this."
             }
@@ -254,7 +263,8 @@ impl Fault {
             | Self::FirstByteTimeout
             | Self::CallTimeout
             | Self::BackendBodyBroken
-            | Self::BackendBodyTimeout => Source::Backend,
+            | Self::BackendBodyTimeout
+            | Self::BackendError => Source::Backend,
         }
     }
 }

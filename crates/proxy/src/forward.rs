@@ -6,9 +6,10 @@
 //! Fields that are kept are copied in runs, as they stood.
 
 use portway_http1::{self as http1, Field, Framing, Known, list_items};
-use portway_policy::{Permit, Shape, is_ours, rate_headers};
+use portway_policy::{Fate, Permit, Shape, is_ours, rate_headers};
 
 use crate::forwarded;
+use crate::guard::Guard;
 use crate::peer::Peer;
 use crate::request::Request;
 use crate::telemetry::trace::is_tracestate;
@@ -255,21 +256,83 @@ pub(crate) fn write_answer_fields(
     let nominated = Nominated::of(bytes, fields);
     let mut runs = Runs::new(bytes);
     for field in fields {
-        let kept = match field.known {
-            Known::ContentLength => length_kept,
-            // Answers name the request id that the gateway gave.
-            Known::XRequestId => false,
-            known if is_of_connection(known) => false,
-            _ => {
-                let name = field.name.of(bytes);
-                !nominated.names(name) && !replaced.takes(name)
-            }
-        };
-        if kept {
+        if passes(field, bytes, &nominated, length_kept, replaced) {
             runs.keep(field, out);
         }
     }
     runs.flush(out);
+}
+
+/// Whether a field of an answer may pass to the caller.
+#[inline]
+fn passes(
+    field: &Field,
+    bytes: &[u8],
+    nominated: &Nominated<'_>,
+    length_kept: bool,
+    replaced: Replaced,
+) -> bool {
+    match field.known {
+        Known::ContentLength => length_kept,
+        // Answers name the request id that the gateway gave.
+        Known::XRequestId => false,
+        known if is_of_connection(known) => false,
+        _ => {
+            let name = field.name.of(bytes);
+            !nominated.names(name) && !replaced.takes(name)
+        }
+    }
+}
+
+/// The same for a service that has a policy for its answers: some fields are dropped, some get another value.
+/// What the policy adds to an answer is written if it is final.
+pub(crate) fn write_guarded_fields(
+    (bytes, fields): (&[u8], &[Field]),
+    length_kept: bool,
+    replaced: Replaced,
+    (guard, is_final): (&Guard<'_>, bool),
+    out: &mut Vec<u8>,
+) {
+    let nominated = Nominated::of(bytes, fields);
+    let passes = |field: &&Field| passes(field, bytes, &nominated, length_kept, replaced);
+    let mut runs = Runs::new(bytes);
+    let mut value = Vec::new();
+    for field in fields.iter().filter(passes) {
+        match guard.field(field.name.of(bytes), field.value.of(bytes), &mut value) {
+            Fate::Keep => runs.keep(field, out),
+            Fate::Drop => {}
+            Fate::Rewritten => {
+                runs.flush(out);
+                http1::write_field(out, field.name.of(bytes), &value);
+                value.clear();
+            }
+        }
+    }
+    runs.flush(out);
+    if is_final {
+        let has = |name: &[u8]| {
+            fields
+                .iter()
+                .filter(passes)
+                .any(|field| field.name.of(bytes).eq_ignore_ascii_case(name))
+        };
+        guard.write_added(has, out);
+    }
+}
+
+/// Writes the fields of an answer that is not the last one: interim, or a switch of protocols.
+pub(crate) fn write_other_fields(
+    (bytes, fields): (&[u8], &[Field]),
+    guard: Option<&Guard<'_>>,
+    out: &mut Vec<u8>,
+) {
+    let replaced = Replaced::default();
+    match guard {
+        None => write_answer_fields(bytes, fields, false, replaced, out),
+        Some(guard) => {
+            write_guarded_fields((bytes, fields), false, replaced, (guard, false), out);
+        }
+    }
 }
 
 /// Fields of an answer that the gateway says in the backend's stead: two of them would contradict
@@ -299,10 +362,15 @@ pub(crate) fn write_gateway_fields(
 ) {
     http1::write_field(out, b"x-request-id", request_id.as_bytes());
     if let Some(state) = limit {
-        out.extend_from_slice(b"ratelimit-policy: ");
-        rate_headers::write_policy(state, out);
-        out.extend_from_slice(b"\r\nratelimit: ");
-        rate_headers::write_limit(state, out);
-        out.extend_from_slice(b"\r\n");
+        write_limit(state, out);
     }
+}
+
+/// Writes how the tightest limit stands.
+pub(crate) fn write_limit(state: &portway_policy::LimitState, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"ratelimit-policy: ");
+    rate_headers::write_policy(state, out);
+    out.extend_from_slice(b"\r\nratelimit: ");
+    rate_headers::write_limit(state, out);
+    out.extend_from_slice(b"\r\n");
 }

@@ -14,6 +14,8 @@ mod exchange;
 pub mod failure;
 mod forward;
 pub mod forwarded;
+mod guard;
+mod hidden;
 mod hold;
 mod http2;
 mod incoming;

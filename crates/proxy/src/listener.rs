@@ -162,10 +162,9 @@ fn welcome(worker: &Rc<Worker>, reception: &Rc<Reception>, tcp: TcpStream, addre
     let place = worker.enter();
     let index = place.index();
     let (guest, reception) = (Rc::clone(worker), Rc::clone(reception));
-    let task = tokio::task::spawn_local(async move {
-        let _admitted = admitted;
-        connection::serve(guest, place, reception, tcp, address).await;
-    });
+    // Not within a block of its own, which would have room for all of this a second time.
+    let serving = connection::serve(guest, (place, admitted), reception, tcp, address);
+    let task = tokio::task::spawn_local(serving);
     worker.set_abort(index, task.abort_handle());
 }
 

@@ -90,6 +90,8 @@ pub(crate) struct Record {
     pub(crate) tries: u8,
     pub(crate) target: Option<SocketAddr>,
     pub(crate) reused: bool,
+    /// How a hidden page of an error began, where it is to be shown.
+    pub(crate) error_page: Box<[u8]>,
 }
 
 impl Record {
@@ -119,6 +121,7 @@ impl Record {
             tries: 0,
             target: None,
             reused: false,
+            error_page: Box::default(),
         }
     }
 
@@ -270,6 +273,7 @@ impl Record {
         call.target = self.target;
         call.reused = self.reused;
         call.user_agent = request.known(Known::UserAgent).unwrap_or_default();
+        call.error_page = &self.error_page;
         let mut name = [0; LIMIT_NAME_BYTES];
         call.limit = self.limit.as_ref().map(|state| LimitShown {
             name: joined(state, &mut name),

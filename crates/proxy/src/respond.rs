@@ -90,11 +90,7 @@ impl Local {
             local.field("allow", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT");
         }
         if let Detail::Limit(state) = &refusal.detail {
-            local.lines.extend_from_slice(b"ratelimit-policy: ");
-            rate_headers::write_policy(state, &mut local.lines);
-            local.lines.extend_from_slice(b"\r\nratelimit: ");
-            rate_headers::write_limit(state, &mut local.lines);
-            local.lines.extend_from_slice(b"\r\n");
+            forward::write_limit(state, &mut local.lines);
         }
         if let Some(seconds) = rate_headers::retry_after_s(refusal) {
             local.field("retry-after", itoa::Buffer::new().format(seconds));
@@ -117,6 +113,12 @@ impl Local {
             local.field("retry-after", itoa::Buffer::new().format(BUSY_RETRY_S));
         }
         local
+    }
+
+    /// In place of the application's page of an error.
+    pub(crate) fn hidden(status: u16, record: &Record) -> Self {
+        let fault = Fault::BackendError;
+        Self::problem(status, fault.word(), fault.title(), None, record)
     }
 
     /// All text in here is ours and needs no escaping.

@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 use portway_http1::{HeadLimits, Reject, RequestKind, ResponseHead};
-use portway_policy::Reason;
+use portway_policy::{Answers, Reason};
 
 use crate::body::{Broken, Part};
 use crate::exchange::Stop;
@@ -261,15 +261,17 @@ pub(crate) struct BodyDeadlines<'a> {
 }
 
 /// The answer's body on its way to the caller.
-pub(crate) struct Download {
+pub(crate) struct Download<'a> {
     /// Payload bytes taken from the backend.
     pub(crate) bytes: u64,
     waiting: Waiting,
+    /// Which trailers do not pass.
+    answers: Option<&'a Answers>,
 }
 
-impl Download {
-    pub(crate) fn new() -> Self {
-        Self { bytes: 0, waiting: Waiting::Nobody }
+impl<'a> Download<'a> {
+    pub(crate) fn new(answers: Option<&'a Answers>) -> Self {
+        Self { bytes: 0, waiting: Waiting::Nobody, answers }
     }
 
     /// Moves what can be moved; ready when the caller has taken the whole answer.
@@ -328,7 +330,7 @@ pub(crate) async fn carry(
     incoming: &mut Incoming,
     outgoing: &mut Outgoing,
     upload: &mut Upload,
-    download: &mut Download,
+    download: &mut Download<'_>,
     timer: &mut Timer,
     (clock, deadlines): (&WorkerClock, &BodyDeadlines<'_>),
 ) -> Result<(), Stop> {
@@ -346,7 +348,11 @@ pub(crate) async fn carry(
             match download.poll(cx, incoming, outgoing) {
                 Poll::Ready(Ok(())) => {
                     received = true;
-                    if incoming.finish(outgoing.trailers()).is_err() {
+                    let answers = download.answers;
+                    let passes = |(name, _): &(&[u8], &[u8])| {
+                        answers.is_none_or(|answers| !answers.drops(name))
+                    };
+                    if incoming.finish(outgoing.trailers().filter(passes)).is_err() {
                         return Poll::Ready(Err(Stop::Cut(Fault::CallerGone)));
                     }
                 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use portway_model::{Bounds, ErrorForm, Name};
-use portway_policy::{Cors, Headers, ParamSpans, Rules, Shape};
+use portway_policy::{Answers, Cors, Headers, ParamSpans, Rules, Shape};
 
 use crate::backend::Backend;
 use crate::compile::Origin;
@@ -50,6 +50,8 @@ pub struct Service {
     pub cors: Option<Cors>,
     /// How the gateway's own refusals are written.
     pub errors: ErrorForm,
+    /// What callers get to see of its answers. `None`: everything, as it is.
+    pub answers: Option<Answers>,
     pub(crate) router: Router,
     /// What it was compiled from.
     pub(crate) origin: Origin,

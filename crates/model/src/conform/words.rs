@@ -127,7 +127,10 @@ pub(super) fn all_of(words: &[&str]) -> String {
 /// How a value of another kind could be written so that it fits.
 pub(super) fn conversion(alternatives: &[&Value], value: &Value) -> String {
     let takes = |wanted: &str| alternatives.iter().any(|schema| kind(schema) == wanted);
+    let is_switch = alternatives.iter().any(|schema| schema.get("const") == Some(&"on".into()));
     match value {
+        Value::Bool(true) if is_switch => "write on".to_owned(),
+        Value::Bool(false) if is_switch => "leave it out".to_owned(),
         Value::Number(_) | Value::Bool(_) if takes("string") => {
             format!("write \"{value}\", in quotes")
         }

@@ -179,6 +179,18 @@ fn every_phase_has_a_heading() {
     assert_eq!(found, words, "the phases and their order");
 }
 
+/// What is dropped and added where a document does not say otherwise is for the reader to know.
+#[test]
+fn the_guide_lists_what_answers_lose_and_get() {
+    let guide = std::fs::read_to_string(repository().join("docs/guide.md")).expect("readable");
+    for name in portway_model::Mask::HEADERS {
+        assert!(guide.contains(&format!("`{name}`")), "{name}");
+    }
+    for (name, value) in portway_model::SecurityHeaders::DEFAULTS {
+        assert!(guide.contains(&format!("| `{name}` | `{value}` |")), "{name}");
+    }
+}
+
 #[test]
 fn links_between_pages_lead_somewhere() {
     let root = repository();

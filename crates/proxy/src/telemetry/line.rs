@@ -13,6 +13,8 @@ use super::stamp::Stamp;
 
 /// Bytes of a path that are written.
 pub const PATH_BYTES_MAX: usize = 2048;
+/// Bytes of an error's page that are written.
+pub const ERROR_PAGE_BYTES_MAX: usize = 4096;
 /// Bytes of any other text that are written.
 pub const TEXT_BYTES_MAX: usize = 256;
 
@@ -54,6 +56,7 @@ pub const FIELDS: &[&str] = &[
     "limit_remaining",
     "limit_reset_s",
     "user_agent",
+    "error_page",
 ];
 
 /// The keys of the phases, in the order of [`super::record::PHASE_WORDS`].
@@ -78,6 +81,7 @@ pub fn push_line(out: &mut Vec<u8>, call: &CallRecord<'_>, stamp: &mut Stamp) {
     push_outcome(out, call);
     push_backend(out, call);
     text(out, b",\"user_agent\":\"", call.user_agent, TEXT_BYTES_MAX);
+    text(out, b",\"error_page\":\"", call.error_page, ERROR_PAGE_BYTES_MAX);
     out.extend_from_slice(b"}\n");
 }
 

@@ -1,7 +1,8 @@
 //! Everything known of one call, as plain borrowed data.
 //!
 //! The engine fills it on the way and hands it over once, when the body has ended or was dropped. It
-//! holds nothing that may be secret: no query, no header value but the user agent, no key.
+//! holds nothing that may be secret: no query, no header value but the user agent, no key. The one body that it can
+//! hold a piece of is a page of an error, where a service asks for that.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -133,6 +134,8 @@ pub struct CallRecord<'a> {
     pub limit: Option<LimitShown<'a>>,
     /// `User-Agent` of the caller.
     pub user_agent: &'a [u8],
+    /// How the application's page of an error began, where the service asks for it.
+    pub error_page: &'a [u8],
 }
 
 impl CallRecord<'_> {
@@ -166,6 +169,7 @@ impl CallRecord<'_> {
             reused: false,
             limit: None,
             user_agent: b"",
+            error_page: b"",
         }
     }
 }

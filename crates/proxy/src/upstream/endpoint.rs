@@ -127,7 +127,9 @@ impl Outcome {
                 | Fault::CallTimeout
                 | Fault::BackendBodyTimeout
                 | Fault::BackendBodyBroken => Verdict::Ill,
-                Fault::BackendInvalid | Fault::BackendHeadTooLarge => Verdict::Poor,
+                Fault::BackendInvalid | Fault::BackendHeadTooLarge | Fault::BackendError => {
+                    Verdict::Poor
+                }
                 // None of these is the doing of one address.
                 Fault::DnsFailed
                 | Fault::NoTarget

@@ -1,5 +1,6 @@
 //! The whole gateway over real sockets.
 
+mod answers;
 mod bounds;
 mod catalogue;
 mod descriptors;

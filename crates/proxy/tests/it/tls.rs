@@ -87,6 +87,23 @@ fn the_certificate_fits_the_name_and_the_host_must_fit_the_connection() {
 }
 
 #[test]
+fn what_is_told_over_tls_only_is_told_over_tls() {
+    let said = "HTTP/1.1 302 Found\r\nLocation: http://localhost/x\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n";
+    let (backend, folder) = (Backend::saying(said), certificates());
+    let policy = "    answers: { mask: on, cookies: on, security_headers: on }\n";
+    let gateway = Gateway::start(&(document(&backend, &folder) + policy));
+    let answer = ask(gateway.address(), &folder, "one.test", "one.test").expect("a handshake");
+    for line in [
+        "Location: https://one.test/x",
+        "Set-Cookie: a=b; Secure; HttpOnly; SameSite=Lax",
+        "Strict-Transport-Security: max-age=31536000",
+        "X-Content-Type-Options: nosniff",
+    ] {
+        assert!(answer.contains(&format!("\r\n{line}\r\n")), "{line}: {answer}");
+    }
+}
+
+#[test]
 fn certificates_are_read_again_and_a_broken_file_changes_nothing() {
     let (backend, folder) = (Backend::polite(), certificates());
     let gateway = Gateway::start(&document(&backend, &folder));

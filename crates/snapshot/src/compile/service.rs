@@ -6,7 +6,7 @@ use std::sync::Arc;
 use portway_contract::{Loader, reference};
 use portway_model as model;
 use portway_model::{Document, Gateway, Name, SecretRef};
-use portway_policy::{Cors, Rules, Shape, sha256};
+use portway_policy::{Answers, Cors, Inside, Rules, Shape, sha256};
 
 use super::finding::{Finding, Findings};
 use super::operations::{self, Route, Routes};
@@ -184,6 +184,8 @@ impl Job<'_> {
             sources,
             findings: findings.into_vec(),
         };
+        let answers =
+            self.document.answers.as_ref().map(|own| answers(own, &prefix, &parts.backends));
         let service = Service {
             name: self.name.clone(),
             hosts,
@@ -192,6 +194,7 @@ impl Job<'_> {
             backends: parts.backends,
             cors: self.document.cors.as_ref().map(Cors::compile),
             errors: self.document.errors,
+            answers,
             router: parts.router,
             origin,
         };
@@ -302,6 +305,26 @@ fn host(written: &str) -> Option<Box<str>> {
     let mut out = String::new();
     let host = canonical_host(name.as_bytes(), &mut out).ok()?;
     Some(format!("{star}{host}").into())
+}
+
+/// The policy for answers, which hides where the backends are.
+fn answers(document: &model::Answers, prefix: &str, backends: &[Arc<Backend>]) -> Answers {
+    let targets = || backends.iter().flat_map(|backend| &backend.targets);
+    let mut hosts: Vec<&str> = targets().map(|target| &*target.host).collect();
+    // What the application takes for its own name.
+    hosts.extend(backends.iter().filter_map(|backend| match &backend.document.host {
+        model::HostHeader::Name(name) => Some(without_port(name)),
+        model::HostHeader::Target | model::HostHeader::Caller => None,
+    }));
+    let base_paths: Vec<&str> = targets().map(|target| &*target.base_path).collect();
+    Answers::compile(document, &Inside { prefix, hosts: &hosts, base_paths: &base_paths })
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    }
 }
 
 /// What is made for the operations of one service.

@@ -35,6 +35,7 @@ fn full() -> CallRecord<'static> {
     call.reused = true;
     call.limit = Some(LimitShown { name: "20/s per app", remaining: 19, reset_s: 1 });
     call.user_agent = b"curl/8.0";
+    call.error_page = b"Oops";
     call
 }
 
@@ -65,7 +66,8 @@ fn a_full_line() {
             r#""app":"phone","plan":"gold","status":200,"outcome":"ok","source":"backend","bytes_in":1,"#,
             r#""bytes_out":2,"total_us":3,"route_us":4,"identify_us":5,"permit_us":6,"admit_us":7,"check_us":8,"#,
             r#""shape_us":9,"dispatch_us":10,"reshape_us":11,"tries":2,"target":"10.0.0.7:8000","reused":true,"#,
-            r#""limit":"20/s per app","limit_remaining":19,"limit_reset_s":1,"user_agent":"curl/8.0"}"#,
+            r#""limit":"20/s per app","limit_remaining":19,"limit_reset_s":1,"user_agent":"curl/8.0","#,
+            r#""error_page":"Oops"}"#,
             "\n"
         )
     );
@@ -123,8 +125,9 @@ fn long_text_is_cut() {
     let path = vec![b'\x01'; 70_000];
     call.path = &path;
     call.user_agent = &path;
+    call.error_page = &path;
     let line = line_of(&call);
-    assert!(line.len() < 6 * (PATH_BYTES_MAX + TEXT_BYTES_MAX) + 1000);
+    assert!(line.len() < 6 * (PATH_BYTES_MAX + TEXT_BYTES_MAX + ERROR_PAGE_BYTES_MAX) + 1000);
     let read: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(read["path"].as_str().unwrap().chars().count(), PATH_BYTES_MAX + 1);
 }
@@ -145,6 +148,7 @@ fn hostile_text_in_every_field() {
         let mut call = full();
         (call.method, call.host, call.path, call.user_agent) =
             (hostile.as_bytes(), hostile.as_bytes(), hostile.as_bytes(), hostile.as_bytes());
+        call.error_page = hostile.as_bytes();
         (call.request_id, call.operation, call.route, call.app) =
             (hostile, hostile, hostile, hostile);
         let line = line_of(&call);
