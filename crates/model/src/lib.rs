@@ -32,7 +32,7 @@ pub mod syntax;
 pub mod text;
 pub mod units;
 
-pub use app::{App, AppKey, HmacKey};
+pub use app::{App, AppKey, HmacKey, SigningAlgorithm, SigningKey};
 pub use backend::{
     Active, Backend, BackendTls, Balance, Breaker, Concurrency, Credentials, HashOn, HostHeader,
     Passive, Probe, Protocol, Retries, Target, Timeouts,
@@ -50,8 +50,8 @@ pub use reference::reference_markdown;
 pub use schema::json_schema;
 pub use secret::SecretRef;
 pub use service::{
-    Auth, AuthKind, Cors, ErrorForm, HmacAuth, HmacForm, HmacNonce, KeyAuth, OperationPolicy,
-    RoutePattern, Service,
+    Auth, AuthKind, Cors, ErrorForm, HmacAuth, HmacForm, KeyAuth, NonceUse, OperationPolicy,
+    RoutePattern, Service, SignatureAuth,
 };
 pub use settings::{Override, Setting, settings};
 pub use sources::Sources;
