@@ -17,6 +17,9 @@ pub struct App {
     /// Its key pairs for services with `auth: [hmac]`. Several may be valid at once, too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hmac: Vec<HmacKey>,
+    /// Its keys for services with `auth: [signature]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signing_keys: Vec<SigningKey>,
     /// Its usage plan. Default: none, so that only the limits of the services hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Name>,
@@ -38,6 +41,34 @@ pub struct HmacKey {
     pub id: String,
     /// The secret. A reference, never a hash: the gateway must sign as the caller does, to compare.
     pub secret: SecretRef,
+}
+
+/// A key with which an app signs by RFC 9421.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "signing key of an app")]
+pub struct SigningKey {
+    /// What callers write as `keyid`.
+    #[schemars(extend("format" = "portway-key-id", "pattern" = "^[A-Za-z0-9._-]{1,128}$"))]
+    pub id: String,
+    /// How it signs. What a caller says of that does not count.
+    pub algorithm: SigningAlgorithm,
+    /// The key: a public key as PEM (`-----BEGIN PUBLIC KEY-----`), or a shared secret of 16 bytes or more as Base64.
+    pub key: SecretRef,
+}
+
+/// How a key signs (RFC 9421 section 3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(title = "algorithm of a signing key")]
+pub enum SigningAlgorithm {
+    /// Ed25519. Public key.
+    Ed25519,
+    /// ECDSA on the curve P-256 with SHA-256. Public key.
+    #[serde(rename = "ecdsa_p256_sha256")]
+    EcdsaP256Sha256,
+    /// HMAC with SHA-256. Shared secret.
+    HmacSha256,
 }
 
 /// An API key: where to find it, or its SHA-256. The key itself never stands in a document.

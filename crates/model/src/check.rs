@@ -28,7 +28,7 @@ type Pass = fn(&Document, &Declared, &mut Vec<Finding>);
 const PASSES: &[Pass] = &[
     app::references,
     app::keys,
-    app::hmac_ids,
+    app::ids,
     app::plans,
     service::routes,
     service::hosts,

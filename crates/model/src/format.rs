@@ -38,6 +38,7 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
         "portway-method" => method(text),
         "portway-parameter" => parameter(text),
         "portway-key-id" => key_id(text),
+        "portway-component" => component(text),
         "portway-variable" => variable(text),
         "portway-file" => file(text),
         _ => Ok(()),
@@ -417,6 +418,20 @@ fn parameter(text: &str) -> Result<(), Malformed> {
             "",
         ))
     }
+}
+
+/// What can be covered by a signature: a derived component of a request that is known, or a header.
+fn component(text: &str) -> Result<(), Malformed> {
+    const DERIVED: [&str; 7] =
+        ["@method", "@authority", "@scheme", "@path", "@query", "@target-uri", "@request-target"];
+    if !text.starts_with('@') {
+        return token(text, "the name of a header");
+    }
+    if DERIVED.contains(&text) {
+        return Ok(());
+    }
+    let fix = format!("write one of {}", DERIVED.join(", "));
+    Err(Malformed::new(text, "a part of a request that can be signed", "it is not known", fix))
 }
 
 /// Never shows the text: it may be the secret itself, in the wrong place.

@@ -34,7 +34,7 @@ pub mod text;
 pub mod units;
 
 pub use answers::{Answers, Cookies, HideErrors, Mask, SameSite, Secure, SecurityHeaders};
-pub use app::{App, AppKey, HmacKey};
+pub use app::{App, AppKey, HmacKey, SigningAlgorithm, SigningKey};
 pub use backend::{
     Active, Backend, BackendTls, Balance, Breaker, Concurrency, Credentials, HashOn, HostHeader,
     Passive, Probe, Protocol, Retries, Target, Timeouts,
@@ -52,8 +52,8 @@ pub use reference::reference_markdown;
 pub use schema::json_schema;
 pub use secret::SecretRef;
 pub use service::{
-    Auth, AuthKind, Cors, ErrorForm, HmacAuth, HmacForm, HmacNonce, KeyAuth, OperationPolicy,
-    RoutePattern, Service,
+    Auth, AuthKind, Cors, ErrorForm, HmacAuth, HmacForm, KeyAuth, NonceUse, OperationPolicy,
+    RoutePattern, Service, SignatureAuth,
 };
 pub use settings::{Override, Setting, settings};
 pub use sources::Sources;

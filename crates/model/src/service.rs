@@ -121,6 +121,8 @@ pub enum AuthKind {
     Key(KeyAuth),
     /// A signature with a shared secret, as clients of Tencent Cloud API Gateway write it.
     Hmac(HmacAuth),
+    /// An HTTP Message Signature (RFC 9421).
+    Signature(SignatureAuth),
 }
 
 /// Where an API key is looked for.
@@ -167,13 +169,46 @@ pub struct HmacAuth {
     pub form: HmacForm,
     /// Whether a call can be sent a second time by somebody who saw it. Default `off`.
     #[serde(default, skip_serializing_if = "shape::is_default")]
-    pub nonce: HmacNonce,
+    pub nonce: NonceUse,
     /// First segments of a path that callers leave out of what they sign (form `app`). Default `release`, `test` and `prepub`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environments: Option<Vec<Name>>,
     /// The most bytes of a body that is held until its signature was checked (form `app`). Default 1MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_bytes: Option<ByteSize>,
+}
+
+/// How HTTP Message Signatures are judged. The apps that may sign have `signing_keys`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "kind \"signature\" of auth")]
+pub struct SignatureAuth {
+    /// What must be signed: `@method`, `@authority`, `@scheme`, `@path`, `@query`, `@target-uri`, `@request-target`, or names of headers. `content-digest` is asked for where there is a body. Default `@method`, `@authority`, `@path`, `@query` and `content-digest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("items" = { "type": "string", "format": "portway-component" }))]
+    #[schemars(length(min = 1))]
+    pub components: Option<Vec<String>>,
+    /// How old a signature may be, by its parameter `created`. At most 30m. Default 5m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Duration>,
+    /// Whether a call can be sent a second time by somebody who saw it. Default `optional`.
+    #[serde(default = "SignatureAuth::default_nonce")]
+    pub nonce: NonceUse,
+    /// The most bytes of a body that is held until its digest was checked. Default 1MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_bytes: Option<ByteSize>,
+}
+
+impl SignatureAuth {
+    fn default_nonce() -> NonceUse {
+        NonceUse::Optional
+    }
+}
+
+impl Default for SignatureAuth {
+    fn default() -> Self {
+        Self { components: None, max_age: None, nonce: Self::default_nonce(), held_bytes: None }
+    }
 }
 
 /// What a signature with a shared secret covers.
@@ -188,12 +223,12 @@ pub enum HmacForm {
     KeyPair,
 }
 
-/// Whether the header `X-Apigw-Nonce` is looked at. What counts is a value that is signed, that comes with a signed `X-Date`, and that the app did not use before.
+/// Whether a call can be sent a second time by somebody who saw it: a value that the app used before is refused. Of `hmac` it is the header `X-Apigw-Nonce`, which must be signed together with `X-Date`; of `signature` it is the parameter `nonce`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(title = "way to treat nonces")]
-pub enum HmacNonce {
-    /// It is not looked at: within 15 minutes a call can be repeated by whoever saw it.
+pub enum NonceUse {
+    /// It is not looked at: while its signature is good, a call can be repeated by whoever saw it.
     #[default]
     Off,
     /// A call that has one is taken once. Calls without one are taken, too.
@@ -253,7 +288,7 @@ pub struct Cors {
 }
 
 /// The kinds of auth there are, as they are written.
-pub(crate) const AUTH_KINDS: &[&str] = &["key", "hmac"];
+pub(crate) const AUTH_KINDS: &[&str] = &["key", "hmac", "signature"];
 
 impl Serialize for Auth {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -310,6 +345,7 @@ impl JsonSchema for Auth {
                     "x-portway-hints": {
                         "key": "write \"auth: [key]\": it is a list, of which any one suffices",
                         "hmac": "write \"auth: [hmac]\": it is a list, of which any one suffices",
+                        "signature": "write \"auth: [signature]\": it is a list, of which any one suffices",
                         "none": "write \"auth: public\" if everybody may call",
                     },
                 },
@@ -333,7 +369,10 @@ impl Serialize for AuthKind {
             Self::Hmac(details) if *details == HmacAuth::default() => {
                 serializer.serialize_str("hmac")
             }
-            Self::Key(_) | Self::Hmac(_) => Self::serialize(self, serializer),
+            Self::Signature(details) if *details == SignatureAuth::default() => {
+                serializer.serialize_str("signature")
+            }
+            Self::Key(_) | Self::Hmac(_) | Self::Signature(_) => Self::serialize(self, serializer),
         }
     }
 }
@@ -350,6 +389,7 @@ impl<'de> Deserialize<'de> for AuthKind {
                 match text {
                     "key" => Ok(AuthKind::Key(KeyAuth::default())),
                     "hmac" => Ok(AuthKind::Hmac(HmacAuth::default())),
+                    "signature" => Ok(AuthKind::Signature(SignatureAuth::default())),
                     _ => Err(E::unknown_variant(text, AUTH_KINDS)),
                 }
             }

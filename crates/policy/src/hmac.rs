@@ -21,7 +21,7 @@ use std::sync::Arc;
 use aws_lc_rs::{constant_time, hmac};
 use md5::{Digest, Md5};
 use portway_model as model;
-use portway_model::{HmacForm, HmacNonce};
+use portway_model::{HmacForm, NonceUse};
 
 use crate::base64::base64;
 use crate::call::Body;
@@ -51,7 +51,7 @@ pub struct Hmac {
     /// What is signed.
     pub form: HmacForm,
     /// Whether nonces are looked at.
-    pub nonce: HmacNonce,
+    pub nonce: NonceUse,
     /// First segments of paths that are not signed.
     pub environments: Box<[Box<str>]>,
     /// The most bytes of a body that is held.
@@ -168,9 +168,9 @@ impl Hmac {
     ) -> Result<Option<&'a [u8]>, SignatureFault> {
         let is_given = || call.headers.first(NONCE_HEADER).is_some();
         match self.nonce {
-            HmacNonce::Off => return Ok(None),
-            HmacNonce::Optional if !is_given() => return Ok(None),
-            HmacNonce::Optional | HmacNonce::Required => {}
+            NonceUse::Off => return Ok(None),
+            NonceUse::Optional if !is_given() => return Ok(None),
+            NonceUse::Optional | NonceUse::Required => {}
         }
         let nonce = signed.nonce.filter(|nonce| {
             signed.x_date.is_some() && (1..=NONCE_BYTES_MAX).contains(&nonce.len())

@@ -11,6 +11,7 @@ use aws_lc_rs::digest;
 use portway_model::{Auth, AuthKind, KeyAuth};
 
 use crate::hmac::{self, Hmac, Judged};
+use crate::message::Message;
 use crate::permit::Credential;
 use crate::{App, Call, Keys, Reason, Refusal, SignatureFault, World, query};
 
@@ -33,8 +34,10 @@ pub enum Identify {
 pub struct Signed {
     /// Where a key may stand.
     pub places: Box<[KeyPlace]>,
-    /// How a signature is judged.
-    pub hmac: Hmac,
+    /// How a signature in `Authorization` is judged.
+    pub hmac: Option<Hmac>,
+    /// How a signature of the message is judged.
+    pub message: Option<Message>,
 }
 
 /// What came of asking who is calling.
@@ -61,30 +64,48 @@ impl Identify {
     /// From the document.
     pub fn compile(auth: &Auth) -> Self {
         let Auth::AnyOf(kinds) = auth else { return Self::Public };
-        let (mut places, mut hmac) = (Vec::new(), None);
+        let (mut places, mut hmac, mut message) = (Vec::new(), None, None);
         for kind in kinds {
             match kind {
                 AuthKind::Key(key) => add_places(&mut places, key),
                 AuthKind::Hmac(document) => hmac = Some(Hmac::compile(document)),
+                AuthKind::Signature(document) => message = Some(Message::compile(document)),
             }
         }
         let places = places.into_boxed_slice();
-        match hmac {
-            None => Self::Key(places),
-            Some(hmac) => Self::Signed(Box::new(Signed { places, hmac })),
+        match (&hmac, &message) {
+            (None, None) => Self::Key(places),
+            _ => Self::Signed(Box::new(Signed { places, hmac, message })),
         }
     }
 
-    /// Whether a signature counts.
-    pub fn is_signed(&self) -> bool {
-        matches!(self, Self::Signed(_))
+    /// Headers that carry a signature.
+    pub fn signature_headers(&self) -> impl Iterator<Item = &'static str> {
+        let (hmac, message) = match self {
+            Self::Signed(signed) => (signed.hmac.is_some(), signed.message.is_some()),
+            Self::Public | Self::Key(_) => (false, false),
+        };
+        let of_hmac = hmac.then_some("Authorization");
+        of_hmac
+            .into_iter()
+            .chain(message.then_some(["Signature", "Signature-Input"]).into_iter().flatten())
     }
 
     /// What an answer with status 401 asks for (RFC 9110 §11.6.1).
     pub fn challenge(&self) -> &'static str {
         match self {
-            Self::Signed(signed) if signed.places.is_empty() => "hmac realm=\"portway\"",
-            Self::Signed(_) => "Bearer realm=\"portway\", hmac realm=\"portway\"",
+            Self::Signed(signed) => {
+                match (signed.places.is_empty(), signed.hmac.is_some(), signed.message.is_some()) {
+                    (true, true, false) => "hmac realm=\"portway\"",
+                    (true, false, _) => "Signature realm=\"portway\"",
+                    (true, true, true) => "hmac realm=\"portway\", Signature realm=\"portway\"",
+                    (false, true, false) => "Bearer realm=\"portway\", hmac realm=\"portway\"",
+                    (false, false, _) => "Bearer realm=\"portway\", Signature realm=\"portway\"",
+                    (false, true, true) => {
+                        "Bearer realm=\"portway\", hmac realm=\"portway\", Signature realm=\"portway\""
+                    }
+                }
+            }
             Self::Public | Self::Key(_) => "Bearer realm=\"portway\"",
         }
     }
@@ -115,20 +136,27 @@ impl Signed {
     fn identify(&self, call: &Call<'_>, world: &World<'_>) -> Result<Identified, Refusal> {
         let authorization =
             the_only(call, "authorization").map_err(|_| SignatureFault::Repeated)?;
-        let Some(parameters) = authorization.and_then(hmac::authorization::parameters) else {
+        let hmac = self.hmac.as_ref().zip(authorization.and_then(hmac::authorization::parameters));
+        let message = self.message.as_ref().filter(|_| Message::is_shown(call));
+        if hmac.is_none() && message.is_none() {
             return self.without_signature(call, authorization.is_some(), world);
-        };
-        // A signature and a key say two things, and only one of them can be meant.
+        }
+        // A signature and a key, or two kinds of signatures, say two things, and only one of them can be meant.
         let mut found = Found::default();
         for (index, place) in self.places.iter().enumerate() {
             look_at(place, index, call, &mut found)?;
         }
-        if found.key.is_some() {
-            return Err(Reason::CredentialsInvalid.into());
-        }
-        match self.hmac.judge(call, parameters, world)? {
+        let (judged, held_bytes) = match (hmac, message) {
+            _ if found.key.is_some() => return Err(Reason::CredentialsInvalid.into()),
+            (Some((hmac, parameters)), None) => {
+                (hmac.judge(call, parameters, world)?, hmac.held_bytes)
+            }
+            (None, Some(message)) => (message.judge(call, world)?, message.held_bytes),
+            _ => return Err(Reason::CredentialsInvalid.into()),
+        };
+        match judged {
             Judged::App(app) => Ok(Identified::Caller(Some(app), Credential::Signature)),
-            Judged::HoldBody => Ok(Identified::HoldBody(self.hmac.held_bytes)),
+            Judged::HoldBody => Ok(Identified::HoldBody(held_bytes)),
         }
     }
 
@@ -139,7 +167,9 @@ impl Signed {
         world: &World<'_>,
     ) -> Result<Identified, Refusal> {
         match by_key(&self.places, call, world.keys) {
-            Err(Reason::CredentialsMissing) if is_authorized => Err(SignatureFault::Format.into()),
+            Err(Reason::CredentialsMissing) if is_authorized && self.hmac.is_some() => {
+                Err(SignatureFault::Format.into())
+            }
             Err(Reason::CredentialsMissing) => Err(SignatureFault::Missing.into()),
             identified => Ok(identified?),
         }

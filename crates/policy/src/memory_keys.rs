@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use crate::{App, Keys, Signer};
+use crate::{App, Keys, Signer, Verifier};
 
 /// A table from the SHA-256 of keys to apps.
 #[derive(Default)]
@@ -14,6 +14,8 @@ pub struct MemoryKeys {
     apps: HashMap<[u8; 32], Arc<App>, BuildHasherDefault<FirstEight>>,
     /// By the ids of their key pairs.
     signers: HashMap<Box<str>, Arc<Signer>>,
+    /// By the ids of their signing keys.
+    verifiers: HashMap<Box<str>, Arc<Verifier>>,
 }
 
 impl MemoryKeys {
@@ -32,6 +34,17 @@ impl MemoryKeys {
     pub fn with_signers(mut self, signers: impl IntoIterator<Item = (Box<str>, Signer)>) -> Self {
         let signers = signers.into_iter().map(|(id, signer)| (id, Arc::new(signer)));
         self.signers.extend(signers);
+        self
+    }
+
+    /// And these signing keys, alike.
+    #[must_use]
+    pub fn with_verifiers(
+        mut self,
+        verifiers: impl IntoIterator<Item = (Box<str>, Verifier)>,
+    ) -> Self {
+        let verifiers = verifiers.into_iter().map(|(id, verifier)| (id, Arc::new(verifier)));
+        self.verifiers.extend(verifiers);
         self
     }
 
@@ -54,6 +67,10 @@ impl Keys for MemoryKeys {
     fn signer(&self, id: &str) -> Option<Arc<Signer>> {
         self.signers.get(id).cloned()
     }
+
+    fn verifier(&self, id: &str) -> Option<Arc<Verifier>> {
+        self.verifiers.get(id).cloned()
+    }
 }
 
 impl std::fmt::Debug for MemoryKeys {
@@ -61,6 +78,7 @@ impl std::fmt::Debug for MemoryKeys {
         f.debug_struct("MemoryKeys")
             .field("len", &self.len())
             .field("signers", &self.signers.len())
+            .field("verifiers", &self.verifiers.len())
             .finish_non_exhaustive()
     }
 }

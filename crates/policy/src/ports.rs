@@ -9,6 +9,7 @@ use portway_model::Name;
 
 use crate::gate::Gate;
 use crate::hmac::Signer;
+use crate::message::Verifier;
 use crate::rules::{LimitRule, Plan, RuleName};
 
 /// Time.
@@ -26,6 +27,8 @@ pub trait Keys: Send + Sync {
     fn find(&self, sha256: &[u8; 32]) -> Option<Arc<App>>;
     /// The key pair of an id. Unknown ids and those of disabled apps are `None`.
     fn signer(&self, id: &str) -> Option<Arc<Signer>>;
+    /// The signing key of an id, alike.
+    fn verifier(&self, id: &str) -> Option<Arc<Verifier>>;
 }
 
 /// A caller, compiled.

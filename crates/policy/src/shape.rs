@@ -45,8 +45,8 @@ impl Shape {
                 KeyPlace::Query(name) => push_once(&mut shape.drop_query, name),
             }
         }
-        if rules.identify.is_signed() {
-            push_once(&mut shape.drop_headers, "Authorization");
+        for header in rules.identify.signature_headers() {
+            push_once(&mut shape.drop_headers, header);
         }
         for credentials in &backend.credentials {
             if let Err(fault) = shape.add(credentials, resolve) {

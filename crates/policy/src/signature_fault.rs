@@ -33,6 +33,18 @@ pub enum SignatureFault {
     OutOfDate,
     /// There are more parameters than are put in order.
     TooManyParameters,
+    /// `Signature-Input` and `Signature` are not one signature with what it needs.
+    InputInvalid,
+    /// A component of a signature that is not understood. Visible ASCII, bounded.
+    ComponentUnknown(Box<str>),
+    /// A component that the service wants signed, and that is not.
+    NotCovered(Box<str>),
+    /// `created` or `expires` do not fit the clock of the gateway.
+    NotInTime,
+    /// `Content-Digest` is not that of the body.
+    Digest,
+    /// There is no parameter `nonce`, or it is empty or too long.
+    NonceMissing,
     /// There is no nonce, or it is not signed together with `X-Date`.
     NonceInvalid,
     /// The nonce was used before.
@@ -57,7 +69,7 @@ impl SignatureFault {
     /// A sentence for the caller, of our own words.
     pub const fn sentence(&self) -> &'static str {
         match self {
-            Self::Missing => "There is no Authorization header with a signature.",
+            Self::Missing => "There is no signature in the request.",
             Self::Format => {
                 "The Authorization header is not of the form: hmac id=\\\"…\\\", algorithm=\\\"…\\\", headers=\\\"…\\\", \
                  signature=\\\"…\\\"."
@@ -79,10 +91,23 @@ impl SignatureFault {
             Self::NoDate => "Date or X-Date must be among the signed headers.",
             Self::OutOfDate => "X-Date is more than 15 minutes away from the gateway's clock.",
             Self::TooManyParameters => "The request has more parameters than can be signed.",
+            Self::InputInvalid => {
+                "Signature-Input and Signature must have one and the same label, a list of components, and the parameters \
+                 created and keyid (RFC 9421)."
+            }
+            Self::ComponentUnknown(_) => "A component of the signature is not understood here.",
+            Self::NotCovered(_) => {
+                "The signature does not cover everything that has to be signed; the API's documentation says what."
+            }
+            Self::NotInTime => "The signature is too old, has expired, or lies in the future.",
+            Self::Digest => "Content-Digest is not the SHA-256 or SHA-512 of the body.",
+            Self::NonceMissing => {
+                "The signature must have a parameter nonce of 1 to 128 characters."
+            }
             Self::NonceInvalid => {
                 "X-Apigw-Nonce must have 1 to 128 characters and be among the signed headers, together with X-Date."
             }
-            Self::NonceUsed => "A call with this X-Apigw-Nonce was taken before.",
+            Self::NonceUsed => "A call with this nonce was taken before.",
             Self::Mismatch { .. } => {
                 "The signature is not the one of this request, or its id is not known."
             }
@@ -92,6 +117,11 @@ impl SignatureFault {
     /// For an algorithm that is not known.
     pub(crate) fn algorithm(name: &[u8]) -> Self {
         Self::Algorithm(bounded(name))
+    }
+
+    /// For a component that is not understood.
+    pub(crate) fn component(name: &str) -> Self {
+        Self::ComponentUnknown(bounded(name.as_bytes()))
     }
 
     /// For a header that is not there.

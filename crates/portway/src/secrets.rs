@@ -124,6 +124,10 @@ impl Secrets for AbsentSecrets {
         Ok("secret".to_owned())
     }
 
+    fn key_text(&self, _reference: &SecretRef) -> Result<Option<String>, String> {
+        Ok(None)
+    }
+
     fn key_sha256(&self, key: &AppKey) -> Result<[u8; 32], String> {
         match key {
             // Different references, different keys; the same reference twice is found as the same key.

@@ -49,6 +49,14 @@ pub trait Secrets {
     /// Why it cannot be had, with the name of the variable or file and without its value.
     fn resolve(&self, reference: &SecretRef) -> Result<String, String>;
 
+    /// The text of a key that is to be read; `None` where documents are judged without what they refer to.
+    ///
+    /// # Errors
+    /// As for [`Secrets::resolve`].
+    fn key_text(&self, reference: &SecretRef) -> Result<Option<String>, String> {
+        self.resolve(reference).map(Some)
+    }
+
     /// SHA-256 of an app's key.
     ///
     /// # Errors

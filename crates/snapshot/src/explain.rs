@@ -7,9 +7,9 @@
 use std::fmt::{self, Write};
 
 use portway_contract::{PathTemplate, Piece};
-use portway_model::{HmacForm, HmacNonce, HostHeader, Period, QuotaPeriod};
+use portway_model::{HmacForm, HostHeader, NonceUse, Period, QuotaPeriod};
 use portway_policy::rules::{LimitRule, Per, Window};
-use portway_policy::{Headers, Hmac, Identify, KeyPlace, Reason};
+use portway_policy::{Headers, Hmac, Identify, KeyPlace, Message, Reason};
 use serde::Serialize;
 
 use crate::canonical::{canonical_host, canonical_path};
@@ -453,8 +453,11 @@ fn auth(identify: &Identify) -> String {
     match identify {
         Identify::Public => "public: everybody".to_owned(),
         Identify::Key(places) => key(places),
-        Identify::Signed(signed) if signed.places.is_empty() => hmac(&signed.hmac),
-        Identify::Signed(signed) => format!("{}; {}", key(&signed.places), hmac(&signed.hmac)),
+        Identify::Signed(signed) => {
+            let keys = (!signed.places.is_empty()).then(|| key(&signed.places));
+            let kinds = keys.into_iter().chain(signed.hmac.as_ref().map(hmac));
+            kinds.chain(signed.message.as_ref().map(message)).collect::<Vec<_>>().join("; ")
+        }
     }
 }
 
@@ -470,16 +473,25 @@ fn key(places: &[KeyPlace]) -> String {
     format!("key: {}", places.join(", "))
 }
 
+fn nonce(nonce: NonceUse) -> &'static str {
+    match nonce {
+        NonceUse::Off => "off",
+        NonceUse::Optional => "optional",
+        NonceUse::Required => "required",
+    }
+}
+
+fn message(message: &Message) -> String {
+    let (components, nonce) = (message.components.join(" "), nonce(message.nonce));
+    format!("signature: over {components}, at most {} s old, nonce {nonce}", message.max_age_s)
+}
+
 fn hmac(hmac: &Hmac) -> String {
     let form = match hmac.form {
         HmacForm::App => "app",
         HmacForm::KeyPair => "key_pair",
     };
-    let nonce = match hmac.nonce {
-        HmacNonce::Off => "off",
-        HmacNonce::Optional => "optional",
-        HmacNonce::Required => "required",
-    };
+    let nonce = nonce(hmac.nonce);
     format!("hmac: form {form}, nonce {nonce}")
 }
 

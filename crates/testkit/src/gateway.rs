@@ -37,9 +37,12 @@ impl Files for World {
 }
 
 impl Secrets for World {
-    /// The secret named `NAME` is `secret-of-NAME`.
+    /// The secret named `NAME` is `secret-of-NAME`; a file with an absolute path is read.
     fn resolve(&self, reference: &SecretRef) -> Result<String, String> {
         match reference {
+            SecretRef::File(path) if path.starts_with('/') => {
+                std::fs::read_to_string(path).map_err(|error| error.to_string())
+            }
             SecretRef::Env(name) | SecretRef::File(name) => Ok(format!("secret-of-{name}")),
         }
     }

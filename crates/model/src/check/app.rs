@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Declared;
 use crate::finding::Finding;
 use crate::path::{child, dotted, item};
-use crate::{AppKey, Document, LimitBy};
+use crate::{App, AppKey, Document, LimitBy};
 
 /// The plan and the services that an app names exist.
 pub(super) fn references(document: &Document, declared: &Declared, findings: &mut Vec<Finding>) {
@@ -40,7 +40,11 @@ pub(super) fn keys(document: &Document, _: &Declared, findings: &mut Vec<Finding
     let mut owners: HashMap<AppKey, String> = HashMap::new();
     for (name, app) in &document.apps {
         let pointer = format!("{}/keys", child("/apps", name.as_str()));
-        if app.keys.is_empty() && app.hmac.is_empty() && !app.disabled {
+        if app.keys.is_empty()
+            && app.hmac.is_empty()
+            && app.signing_keys.is_empty()
+            && !app.disabled
+        {
             let message = format!("the app \"{name}\" has no key, so nobody can call as it");
             findings.push(
                 Finding::warning("no-keys", child("/apps", name.as_str()), message)
@@ -66,21 +70,33 @@ pub(super) fn keys(document: &Document, _: &Declared, findings: &mut Vec<Finding
     }
 }
 
-/// The id of a key pair tells whose it is, so it stands for one secret of one app.
-pub(super) fn hmac_ids(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
-    let mut owners: HashMap<&str, String> = HashMap::new();
+/// The id of a key tells whose it is, so it stands for one key of one app.
+pub(super) fn ids(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
+    let pairs = |app: &App| app.hmac.iter().map(|pair| pair.id.clone()).collect();
+    one_owner(document, "hmac", &pairs, findings);
+    let keys = |app: &App| app.signing_keys.iter().map(|key| key.id.clone()).collect();
+    one_owner(document, "signing_keys", &keys, findings);
+}
+
+fn one_owner(
+    document: &Document,
+    list: &str,
+    ids: &dyn Fn(&App) -> Vec<String>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut owners: HashMap<String, String> = HashMap::new();
     for (name, app) in &document.apps {
-        let list = format!("{}/hmac", child("/apps", name.as_str()));
-        for (index, pair) in app.hmac.iter().enumerate() {
+        let list = format!("{}/{list}", child("/apps", name.as_str()));
+        for (index, id) in ids(app).into_iter().enumerate() {
             let pointer = format!("{}/id", item(&list, index));
-            if let Some(first) = owners.get(&*pair.id) {
+            if let Some(first) = owners.get(&id) {
                 let message = format!("{} is the same id as {}", dotted(&pointer), dotted(first));
                 findings.push(
                     Finding::error("shared-key", pointer, message)
-                        .fix("give each key pair an id of its own"),
+                        .fix("give each key an id of its own"),
                 );
             } else {
-                owners.insert(&pair.id, pointer);
+                owners.insert(id, pointer);
             }
         }
     }

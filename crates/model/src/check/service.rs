@@ -94,6 +94,9 @@ pub(super) fn auth(document: &Document, _: &Declared, findings: &mut Vec<Finding
     }
 }
 
+/// Nonces are remembered for an hour.
+const MAX_AGE_MS: u64 = 30 * 60_000;
+
 fn one_auth(auth: &Auth, pointer: &str, findings: &mut Vec<Finding>) {
     let Auth::AnyOf(kinds) = auth else { return };
     let mut seen = HashSet::new();
@@ -111,11 +114,23 @@ fn one_auth(auth: &Auth, pointer: &str, findings: &mut Vec<Finding>) {
                     .fix("set \"header\", \"query\" or \"bearer\""),
             );
         }
-        if let AuthKind::Hmac(_) = kind
-            && kinds[..index].iter().any(|known| matches!(known, AuthKind::Hmac(_)))
+        if let AuthKind::Signature(signature) = kind
+            && let Some(age) = signature.max_age
+            && !(1_000..=MAX_AGE_MS).contains(&age.as_ms())
         {
+            let pointer = format!("{pointer}/signature/max_age");
+            let message = format!("{}: a signature is good for 1s to 30m", dotted(&pointer));
+            findings.push(
+                Finding::error("max-age", &pointer, message).fix(
+                    "choose less, so that nonces are remembered longer than signatures are good",
+                ),
+            );
+        }
+        let is_same_kind =
+            |known: &AuthKind| std::mem::discriminant(known) == std::mem::discriminant(kind);
+        if !matches!(kind, AuthKind::Key(_)) && kinds[..index].iter().any(is_same_kind) {
             let message = format!(
-                "{}: \"hmac\" stands in the list twice, and an operation takes one form of it",
+                "{}: this kind stands in the list twice, and an operation takes one form of it",
                 dotted(&pointer)
             );
             let fix = "remove one of them; operations can have an \"auth\" of their own";

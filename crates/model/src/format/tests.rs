@@ -70,6 +70,11 @@ fn grammars() {
     );
     judge("portway-header", &["X-Key", "x"], &["", "X Key", "X:", "Ü"]);
     judge("portway-method", &["GET", "M-SEARCH"], &["get", "", "G T"]);
+    judge(
+        "portway-component",
+        &["@method", "@target-uri", "Date"],
+        &["", "@status", "@query-param", "a b"],
+    );
     judge("portway-key-id", &["AKID1.a_b-c", "x"], &["", "a b", "a\"b", "ü", &"a".repeat(129)]);
     judge("portway-variable", &["A", "_a1"], &["", "1a", "a-b", "a b", "$A"]);
     judge("portway-sni", &["a.b"], &["", "1.2.3.4", "*.a", "a:1"]);

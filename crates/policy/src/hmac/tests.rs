@@ -1,7 +1,7 @@
 //! Signatures made by other hands (Python's `hmac` and `hashlib`, and the text of the product's documents), and
 //! attacks on each part of them.
 
-use portway_model::{HmacAuth, HmacForm, HmacNonce};
+use portway_model::{HmacAuth, HmacForm, NonceUse};
 
 use super::*;
 use crate::test_call::{Fields, Hands, app, call, keys};
@@ -20,7 +20,7 @@ const APP_DATE: (&str, &str) = ("X-Date", "Thu, 11 Mar 2021 08:29:58 GMT");
 #[derive(Clone)]
 struct Given {
     form: HmacForm,
-    nonce: HmacNonce,
+    nonce: NonceUse,
     now_s: u64,
     method: &'static str,
     path: &'static str,
@@ -113,7 +113,7 @@ fn pair(
 ) -> Given {
     Given {
         form: HmacForm::KeyPair,
-        nonce: HmacNonce::Off,
+        nonce: NonceUse::Off,
         now_s: PAIR_TIME_S,
         method: "GET",
         path: "/anything",
@@ -133,7 +133,7 @@ fn signed_app(
     all.extend_from_slice(fields);
     Given {
         form: HmacForm::App,
-        nonce: HmacNonce::Off,
+        nonce: NonceUse::Off,
         now_s: APP_TIME_S,
         method,
         path,
@@ -545,15 +545,15 @@ fn a_nonce_is_taken_once() {
     let fault = |fault: SignatureFault| Came::Fault(fault);
     let invalid = || fault(SignatureFault::NonceInvalid);
     for (use_of, given, first, second) in [
-        (HmacNonce::Off, &signed, Came::Phone, Came::Phone),
-        (HmacNonce::Optional, &signed, Came::Phone, fault(SignatureFault::NonceUsed)),
-        (HmacNonce::Required, &signed, Came::Phone, fault(SignatureFault::NonceUsed)),
-        (HmacNonce::Optional, &plain, Came::Phone, Came::Phone),
-        (HmacNonce::Required, &plain, invalid(), invalid()),
-        (HmacNonce::Off, &unsigned, Came::Phone, Came::Phone),
-        (HmacNonce::Optional, &unsigned, invalid(), invalid()),
-        (HmacNonce::Off, &without_clock, Came::Phone, Came::Phone),
-        (HmacNonce::Optional, &without_clock, invalid(), invalid()),
+        (NonceUse::Off, &signed, Came::Phone, Came::Phone),
+        (NonceUse::Optional, &signed, Came::Phone, fault(SignatureFault::NonceUsed)),
+        (NonceUse::Required, &signed, Came::Phone, fault(SignatureFault::NonceUsed)),
+        (NonceUse::Optional, &plain, Came::Phone, Came::Phone),
+        (NonceUse::Required, &plain, invalid(), invalid()),
+        (NonceUse::Off, &unsigned, Came::Phone, Came::Phone),
+        (NonceUse::Optional, &unsigned, invalid(), invalid()),
+        (NonceUse::Off, &without_clock, Came::Phone, Came::Phone),
+        (NonceUse::Optional, &without_clock, invalid(), invalid()),
     ] {
         let stage = Stage::new();
         let given = Given { nonce: use_of, ..given.clone() };
@@ -565,7 +565,7 @@ fn a_nonce_is_taken_once() {
     // A call that is refused uses no nonce up.
     let stage = Stage::new();
     let wrong = authorization("AKID1", "hmac-sha256", "x-date x-apigw-nonce", "x");
-    let required = Given { nonce: HmacNonce::Required, ..signed };
+    let required = Given { nonce: NonceUse::Required, ..signed };
     let refused = stage.ask(&Given { authorization: wrong, ..required.clone() }).0;
     assert_eq!(refused, Came::Fault(SignatureFault::Mismatch { signed: None }));
     assert_eq!(stage.ask(&required).0, Came::Phone);

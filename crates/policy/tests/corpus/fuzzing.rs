@@ -8,7 +8,7 @@ use std::sync::Arc;
 use portway_model as model;
 use portway_policy::{
     App, Body, Call, Clock, Headers, Identified, Identify, KeyPlace, MemoryCounters, MemoryKeys,
-    ParamSpans, Scheme, Shape, Signer, World, hmac, query, sha256,
+    ParamSpans, Scheme, Shape, Signer, Verifier, World, hmac, query, sha256,
 };
 
 const KEY: &[u8] = b"k1";
@@ -87,13 +87,25 @@ pub(crate) fn signed(data: &[u8]) {
     }
     let app = App { name: model::Name::new("phone").expect("a name"), plan: None, services: None };
     let signer = Signer::new(Arc::new(app), "a secret that no input has");
-    let keys = MemoryKeys::default().with_signers([("AKID1".into(), signer)]);
+    let verifier = Verifier::new(
+        Arc::clone(&signer.app),
+        model::SigningAlgorithm::HmacSha256,
+        "bm9ib2R5IGhhcyB0aGlzIHNlY3JldA==",
+    );
+    let keys = MemoryKeys::default()
+        .with_signers([("AKID1".into(), signer)])
+        .with_verifiers([("k1".into(), verifier.expect("a key"))]);
     let counters = MemoryCounters::new(1);
     let world = World { clock: &Still, counters: &counters, keys: &keys };
     for form in [model::HmacForm::App, model::HmacForm::KeyPair] {
-        let nonce = model::HmacNonce::Optional;
+        let nonce = model::NonceUse::Optional;
         let document = model::HmacAuth { form, nonce, ..model::HmacAuth::default() };
-        let auth = model::Auth::AnyOf(vec![model::AuthKind::Hmac(document)]);
+        let signature = model::SignatureAuth {
+            components: Some(vec!["@method".to_owned()]),
+            ..model::SignatureAuth::default()
+        };
+        let kinds = vec![model::AuthKind::Hmac(document), model::AuthKind::Signature(signature)];
+        let auth = model::Auth::AnyOf(kinds);
         let identify = Identify::compile(&auth);
         for body in [Body::None, Body::Unread, Body::Held(rest)] {
             let call = Call {

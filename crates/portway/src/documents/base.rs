@@ -23,8 +23,9 @@ pub(super) fn rebase(documents: &mut Documents, directories: &BTreeMap<String, S
                 secret(path, base);
             }
         }
-        for pair in &mut app.hmac {
-            if let SecretRef::File(path) = &mut pair.secret {
+        let pairs = app.hmac.iter_mut().map(|pair| &mut pair.secret);
+        for reference in pairs.chain(app.signing_keys.iter_mut().map(|key| &mut key.key)) {
+            if let SecretRef::File(path) = reference {
                 secret(path, base);
             }
         }

@@ -62,12 +62,19 @@ fn signature(fault: &SignatureFault) -> Vec<u8> {
         SignatureFault::OutOfDate => {
             format!("{UNVERIFIED} the x-date header is out of date for HMAC Authentication.")
         }
+        // Of signatures that the product does not know.
+        SignatureFault::InputInvalid
+        | SignatureFault::ComponentUnknown(_)
+        | SignatureFault::NotCovered(_)
+        | SignatureFault::NotInTime
+        | SignatureFault::Digest
+        | SignatureFault::NonceMissing => fault.sentence().to_owned(),
         SignatureFault::TooManyParameters => format!("{UNVERIFIED} there are too many parameters."),
         SignatureFault::NonceInvalid => {
             format!("{UNVERIFIED} a valid x-apigw-nonce header is required.")
         }
         SignatureFault::NonceUsed => {
-            format!("{UNVERIFIED} the x-apigw-nonce header was used before.")
+            format!("{UNVERIFIED} the nonce was used before.")
         }
         SignatureFault::Mismatch { signed: None } => "HMAC signature does not match.".to_owned(),
         SignatureFault::Mismatch { signed: Some(signed) } => format!(

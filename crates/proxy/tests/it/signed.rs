@@ -314,3 +314,76 @@ fn secrets_are_changed_by_an_edit() {
     gateway.publish(&document.replace("phone: {", "phone: { disabled: true,"));
     assert!(ask().expect("as above").starts_with("401 "));
 }
+
+/// A folder with an Ed25519 key, by `openssl`: its private and its public half.
+fn key_pair() -> Option<tempfile::TempDir> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    piped("openssl", &["genpkey", "-algorithm", "ed25519", "-out", &path("private.pem")], b"")?;
+    piped(
+        "openssl",
+        &["pkey", "-in", &path("private.pem"), "-pubout", "-out", &path("public.pem")],
+        b"",
+    )?;
+    Some(folder)
+}
+
+/// The lines of a head that is signed by RFC 9421: `text` is the base without its last line.
+fn message_lines(folder: &Path, text: &str, list: &str, parameters: &str) -> Option<String> {
+    let seconds = String::from_utf8(piped("date", &["+%s"], b"")?).expect("text");
+    let parameters = format!("({list});created={};keyid=\"phone-1\"{parameters}", seconds.trim());
+    let file = |name: &str| folder.join(name).display().to_string();
+    // Not from a pipe: Ed25519 wants to know the length.
+    std::fs::write(folder.join("base"), format!("{text}\"@signature-params\": {parameters}"))
+        .expect("written");
+    let (key, base) = (file("private.pem"), file("base"));
+    let raw = piped("openssl", &["pkeyutl", "-sign", "-rawin", "-inkey", &key, "-in", &base], b"")?;
+    let signature = String::from_utf8(piped("openssl", &["base64", "-A"], &raw)?).expect("text");
+    Some(format!("Host: a\r\nSignature-Input: s={parameters}\r\nSignature: s=:{signature}:\r\n"))
+}
+
+#[test]
+fn messages_signed_with_a_public_key() {
+    let Some(folder) = key_pair() else { return };
+    let backend = Backend::polite();
+    let public = folder.path().join("public.pem").display().to_string();
+    let gateway = Gateway::start(&format!(
+        "gateway: {{ workers: 2, drain_timeout: 1s, log: {{ calls: json }} }}\nservices:\n  app:\n    routes: [ '* /a' ]\n    \
+         auth: [ signature ]\n    backend: http://{}\napps:\n  phone: {{ signing_keys: [ {{ id: phone-1, algorithm: ed25519, key: {{ file: {public} }} }} ] }}\n",
+        backend.address()
+    ));
+    let ask = |line: &str, lines: &str, body: &str| {
+        let text =
+            format!("{line} HTTP/1.1\r\n{lines}Content-Length: {}\r\n\r\n{body}", body.len());
+        Client::ask(gateway.address(), text)
+    };
+    let parts = "\"@method\": GET\n\"@authority\": a\n\"@path\": /a\n\"@query\": ?x=1\n";
+    let list = "\"@method\" \"@authority\" \"@path\" \"@query\"";
+    let Some(get) = message_lines(folder.path(), parts, list, "") else { return };
+    assert_eq!(ask("GET /a?x=1", &get, "").text(), "ok:");
+    let got = backend.last();
+    assert_eq!(got.values("x-portway-app"), ["phone"]);
+    assert!(got.values("signature").is_empty() && got.values("signature-input").is_empty());
+    let changed = ask("GET /a?x=2", &get, "");
+    assert_eq!((changed.status, changed.problem().as_str()), (401, "credentials-invalid"));
+    assert_eq!(changed.value("www-authenticate"), Some("Signature realm=\"portway\""));
+    let bare = ask("POST /a?x=1", &get, "{}");
+    assert!(bare.text().contains("does not cover"), "{}", bare.text());
+    let none = ask("GET /a?x=1", "Host: a\r\n", "");
+    assert_eq!(none.problem(), "credentials-missing");
+
+    // A body by its digest, and a nonce.
+    let digest = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
+    let parts = format!(
+        "{}\"content-digest\": {digest}\n",
+        parts.replace("GET", "POST").replace("?x=1", "?")
+    );
+    let list = format!("{list} \"content-digest\"");
+    let post = message_lines(folder.path(), &parts, &list, ";nonce=\"n-1\"").expect("as above");
+    let post = format!("{post}Content-Digest: {digest}\r\n");
+    assert_eq!(ask("POST /a", &post, "{\"hello\": \"World\"}").status, 401);
+    assert_eq!(ask("POST /a", &post, "{\"hello\": \"world\"}").text(), "ok:{\"hello\": \"world\"}");
+    let again = ask("POST /a", &post, "{\"hello\": \"world\"}");
+    assert!(again.status == 401 && again.text().contains("taken before"), "{}", again.text());
+    assert_eq!(backend.received().len(), 2);
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use portway_model::{Auth, Document, Location, Name};
-use portway_policy::{App, MemoryKeys, Plan, Signer};
+use portway_policy::{App, MemoryKeys, Plan, Signer, Verifier};
 
 use super::finding::Findings;
 use super::{Secrets, place};
@@ -24,7 +24,9 @@ pub(super) fn compile(
         .map(|(name, plan)| (name, Arc::new(Plan::compile(name, plan))))
         .collect();
     let mut keys: BTreeMap<[u8; 32], (Arc<App>, String)> = BTreeMap::new();
+    let mut compiled_apps: BTreeMap<&Name, Arc<App>> = BTreeMap::new();
     let mut signers: Vec<(Box<str>, Signer)> = Vec::new();
+    let mut verifiers: Vec<(Box<str>, Verifier)> = Vec::new();
     for (name, app) in &document.apps {
         let base = place::member("/apps", name.as_str());
         if app.disabled {
@@ -32,6 +34,7 @@ pub(super) fn compile(
         }
         let plan = app.plan.as_ref().and_then(|plan| plans.get(plan)).cloned();
         let compiled = Arc::new(App::new(name.clone(), app, plan));
+        compiled_apps.insert(name, Arc::clone(&compiled));
         for (index, key) in app.keys.iter().enumerate() {
             let pointer = place::list(&place::member(&base, "keys"), index);
             let sha256 = match secrets.key_sha256(key) {
@@ -70,9 +73,39 @@ pub(super) fn compile(
             }
         }
     }
+    for (name, app) in document.apps.iter().filter(|(_, app)| !app.disabled) {
+        let compiled = compiled_apps.get(name);
+        for (index, key) in app.signing_keys.iter().enumerate() {
+            let verifier = secrets.key_text(&key.key).and_then(|text| match (text, compiled) {
+                (Some(text), Some(app)) => Verifier::new(Arc::clone(app), key.algorithm, &text)
+                    .map(Some)
+                    .map_err(str::to_owned),
+                _ => Ok(None),
+            });
+            match verifier {
+                Ok(verifier) => {
+                    verifiers.extend(verifier.map(|found| (key.id.as_str().into(), found)))
+                }
+                Err(why) => {
+                    let base = place::member("/apps", name.as_str());
+                    findings.error(
+                        "unresolvable-key",
+                        place::member(
+                            &place::list(&place::member(&base, "signing_keys"), index),
+                            "key",
+                        ),
+                        format!("a signing key of the app `{name}` cannot be had: {why}"),
+                        "set the variable or file that is named to a key of this algorithm",
+                    );
+                }
+            }
+        }
+    }
     unused_plans(document, findings);
     unused_apps(document, findings);
-    MemoryKeys::new(keys.into_iter().map(|(sha256, (app, _))| (sha256, app))).with_signers(signers)
+    MemoryKeys::new(keys.into_iter().map(|(sha256, (app, _))| (sha256, app)))
+        .with_signers(signers)
+        .with_verifiers(verifiers)
 }
 
 /// Neither the key nor its hash is shown.
