@@ -27,6 +27,7 @@ mod read;
 mod reader;
 pub mod reference;
 pub mod report;
+pub mod request;
 pub mod schema;
 pub mod template;
 mod text;

@@ -13,6 +13,7 @@ mod address;
 mod compile;
 mod index;
 pub mod intake;
+mod kinds;
 mod number;
 mod pattern;
 mod problem;
@@ -20,6 +21,7 @@ mod same;
 mod validate;
 
 pub use compile::{Builder, Finding};
+pub use kinds::Kinds;
 pub use problem::{PROBLEMS_MAX, Problem};
 pub use validate::Verdict;
 

@@ -49,7 +49,7 @@ pub use read::{Documents, Include, Remembered, SourceFile, includes, read, read_
 pub use reference::reference_markdown;
 pub use schema::json_schema;
 pub use secret::SecretRef;
-pub use service::{Auth, AuthKind, Cors, KeyAuth, OperationPolicy, RoutePattern, Service};
+pub use service::{Auth, AuthKind, Check, Cors, KeyAuth, OperationPolicy, RoutePattern, Service};
 pub use settings::{Override, Setting, settings};
 pub use sources::Sources;
 pub use syntax::Format;

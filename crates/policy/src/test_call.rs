@@ -114,6 +114,7 @@ pub(crate) fn service(auth: model::Auth, limits: Vec<model::Limit>) -> model::Se
         concurrency: None,
         timeout: None,
         body_bytes: None,
+        check: None,
         cors: None,
         operations: std::collections::BTreeMap::new(),
     }

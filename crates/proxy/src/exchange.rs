@@ -11,6 +11,7 @@ use portway_http1::{Framing, Known, Reject, ResponseHead};
 use portway_policy::{Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme};
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
+use crate::check;
 use crate::dispatch::{self, Leg};
 use crate::failure::{Failure, Fault};
 use crate::forward::{self, Replaced};
@@ -206,6 +207,9 @@ fn decide(around: &Surroundings<'_>, record: &mut Record) -> Result<Decided, Sto
                 portway_policy::decide(&call, &operation.rules, &worker.world(live), &mut mark)?;
             record.app = permit.app().cloned();
             record.limit = permit.limit().copied();
+            if let Some(checks) = &operation.checks {
+                check::head(checks, &call, record, worker)?;
+            }
             let hash = dispatch::hash_of(&call, &service.backend(operation).document.balance);
             Ok(Decided::Dispatch(Decision {
                 service: service_index,

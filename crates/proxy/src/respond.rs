@@ -54,6 +54,9 @@ impl Local {
         let reason = refusal.reason;
         let mut local =
             Self::problem(reason.status(), reason.word(), reason.title(), sentence, record);
+        if let Detail::Errors(errors) = &refusal.detail {
+            local.add_errors(errors);
+        }
         if let Detail::Allow(allow) = &refusal.detail {
             local.field("allow", allow);
         }
@@ -72,6 +75,15 @@ impl Local {
             local.field("www-authenticate", "Bearer realm=\"portway\"");
         }
         local
+    }
+
+    /// One more member of a problem: a list that is JSON already.
+    fn add_errors(&mut self, errors: &str) {
+        let end = self.body.iter().rposition(|byte| *byte == b'}').unwrap_or(self.body.len());
+        self.body.truncate(end);
+        self.body.extend_from_slice(b",\"errors\":");
+        self.body.extend_from_slice(errors.as_bytes());
+        self.body.extend_from_slice(b"}\n");
     }
 
     fn failure(fault: Fault, record: &Record) -> Self {

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 /// Groups that refer to the metaschema. It lies on another machine and nothing that a contract says needs it,
 /// so it is not built in, and a reference to it is one that leads nowhere: everything is accepted there.
-
 const EXCEPTIONS: &[(&str, &str)] = &[
     ("ref.json", "remote ref, containing refs itself"),
     ("defs.json", "validate definition against metaschema"),

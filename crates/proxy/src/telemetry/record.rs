@@ -131,6 +131,8 @@ pub struct CallRecord<'a> {
     pub reused: bool,
     /// The tightest limit.
     pub limit: Option<LimitShown<'a>>,
+    /// What of the contract the call does not keep.
+    pub misfits: &'a str,
     /// `User-Agent` of the caller.
     pub user_agent: &'a [u8],
 }
@@ -165,6 +167,7 @@ impl CallRecord<'_> {
             target: None,
             reused: false,
             limit: None,
+            misfits: "",
             user_agent: b"",
         }
     }

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod catalogue;
+mod checks;
 mod descriptors;
 mod failures;
 mod framing;
