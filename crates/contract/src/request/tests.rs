@@ -1,3 +1,5 @@
+//! Parameters of every place and style: a parameter of a contract, a text, what is wrong with it.
+
 use std::collections::HashSet;
 
 use super::{Finding, Head, RequestChecks, compile};

@@ -1,3 +1,5 @@
+//! What is told of values that are wrong, dialects, and bounds. The words themselves: the suite in `tests/it/schemas.rs`.
+
 use serde_json::{Value, json};
 
 use super::{Builder, Dialect, Verdict};

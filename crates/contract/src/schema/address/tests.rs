@@ -1,3 +1,5 @@
+//! Addresses joined as the examples of RFC 3986 section 5.4 have them.
+
 use super::join;
 
 fn check(base: &str, reference: &str, expected: &str) {

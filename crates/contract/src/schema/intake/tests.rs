@@ -1,3 +1,5 @@
+//! Texts of JSON at the bounds of their reading.
+
 use serde_json::Value;
 
 use super::{Bounds, read};

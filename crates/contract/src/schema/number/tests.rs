@@ -1,3 +1,5 @@
+//! Numbers compared and divided.
+
 use std::cmp::Ordering;
 
 use serde_json::Number;

@@ -1,3 +1,5 @@
+//! Patterns of ECMA-262, and those that cannot be linear.
+
 use super::compile;
 
 fn check(pattern: &str, matches: &[&str], others: &[&str]) {
