@@ -27,6 +27,8 @@ mod read;
 mod reader;
 pub mod reference;
 pub mod report;
+pub mod request;
+pub mod schema;
 pub mod template;
 mod text;
 mod version;

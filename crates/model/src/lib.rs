@@ -52,7 +52,7 @@ pub use reference::reference_markdown;
 pub use schema::json_schema;
 pub use secret::SecretRef;
 pub use service::{
-    Auth, AuthKind, Cors, ErrorForm, HmacAuth, HmacForm, KeyAuth, NonceUse, OperationPolicy,
+    Auth, AuthKind, Check, Cors, ErrorForm, HmacAuth, HmacForm, KeyAuth, NonceUse, OperationPolicy,
     RoutePattern, Service, SignatureAuth,
 };
 pub use settings::{Override, Setting, settings};

@@ -52,6 +52,9 @@ pub struct Service {
     /// The most bytes of a request body. Default: the gateway's `bounds.body_bytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_bytes: Option<ByteSize>,
+    /// What becomes of calls that do not keep the contract. Default `enforce`; without a contract there is nothing to check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
     /// Calls from pages of other origins. Default: none, so that no CORS headers are sent and preflights are not answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
@@ -91,6 +94,9 @@ pub struct OperationPolicy {
     /// Replaces the service's `body_bytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_bytes: Option<ByteSize>,
+    /// Replaces the service's `check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
     /// Replaces the service's `backend`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<Backend>,
@@ -100,6 +106,20 @@ pub struct OperationPolicy {
     /// `true` takes the operation out of the public API: it answers as if it did not exist. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
+}
+
+/// What becomes of calls whose parameters are not what the contract describes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(title = "check")]
+pub enum Check {
+    /// Nothing is checked.
+    Off,
+    /// They are counted and logged, and go to the backend all the same.
+    Report,
+    /// They are refused.
+    #[default]
+    Enforce,
 }
 
 /// How callers prove who they are. Written `public`, or as a list of kinds: `[key]`.

@@ -79,6 +79,7 @@ fn rules(auth: model::Auth, limits: Vec<model::Limit>) -> Rules {
         concurrency: None,
         timeout: None,
         body_bytes: None,
+        check: None,
         cors: None,
         errors: model::ErrorForm::default(),
         answers: None,

@@ -52,6 +52,8 @@ pub enum Reason {
     QuotaExhausted,
     /// Too many calls under way.
     TooManyConcurrent,
+    /// A call that does not keep the contract.
+    ContractBroken,
     /// The gateway is stopping.
     Draining,
 }
@@ -88,6 +90,7 @@ impl Reason {
         Self::RateLimited,
         Self::QuotaExhausted,
         Self::TooManyConcurrent,
+        Self::ContractBroken,
         Self::Draining,
     ];
 
@@ -274,6 +277,16 @@ impl Reason {
                               Nothing was sent to the backend, so the call may be repeated, after a short and \
                               growing pause.",
             },
+            Self::ContractBroken => Entry {
+                word: "contract-broken",
+                status: 400,
+                title: "The request is not what the contract describes.",
+                explanation: "A parameter in the path, the query, a header or a cookie is missing or is not what the API's \
+                              contract says. The member errors of the answer lists what is wrong: in which part (in, \
+                              name), where in its value (pointer), the rule that is broken (rule, a keyword of the \
+                              contract) and what it asks (detail); at most 32 of them. Nothing was sent to the backend. \
+                              Correct the call; the same one will be refused again.",
+            },
             Self::Draining => Entry {
                 word: "draining",
                 status: 503,
@@ -297,6 +310,8 @@ pub enum Detail {
     Allow(Box<str>),
     /// What is wrong with a signature.
     Signature(Box<SignatureFault>),
+    /// What is wrong, by the contract: a list of JSON.
+    Errors(Box<str>),
 }
 
 /// A call declined.

@@ -116,6 +116,7 @@ pub(crate) fn service(auth: model::Auth, limits: Vec<model::Limit>) -> model::Se
         concurrency: None,
         timeout: None,
         body_bytes: None,
+        check: None,
         cors: None,
         errors: model::ErrorForm::default(),
         answers: None,

@@ -13,6 +13,7 @@ use portway_policy::{
 };
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
+use crate::check;
 use crate::dispatch::{self, Leg};
 use crate::failure::{Failure, Fault};
 use crate::forward::{self, Replaced};
@@ -273,6 +274,9 @@ fn decide(
                 Verdict::Permit(permit) => {
                     record.app = permit.app().cloned();
                     record.limit = permit.limit().copied();
+                    if let Some(checks) = &operation.checks {
+                        check::head(checks, &call, record, worker)?;
+                    }
                     let balance = &service.backend(operation).document.balance;
                     let hash = dispatch::hash_of(&call, balance);
                     *decision =

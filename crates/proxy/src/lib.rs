@@ -7,6 +7,7 @@
 
 mod body;
 mod buffer;
+mod check;
 mod connect;
 mod connection;
 mod dispatch;

@@ -80,6 +80,8 @@ pub(crate) struct Record {
     pub(crate) client: std::net::IpAddr,
     pub(crate) app: Option<Arc<App>>,
     pub(crate) limit: Option<LimitState>,
+    /// What of the contract it does not keep.
+    pub(crate) misfits: Option<Box<str>>,
     pub(crate) request_id: RequestId,
     pub(crate) trace: TraceContext,
     pub(crate) status: u16,
@@ -111,6 +113,7 @@ impl Record {
             client: peer.address.ip(),
             app: None,
             limit: None,
+            misfits: None,
             request_id: RequestId::choose(given, worker.unix_ms_at(now_us), random),
             trace: TraceContext::from_field(request.only(Known::Traceparent), random),
             status: 0,
@@ -272,6 +275,7 @@ impl Record {
         call.tries = self.tries;
         call.target = self.target;
         call.reused = self.reused;
+        call.misfits = self.misfits.as_deref().unwrap_or_default();
         call.user_agent = request.known(Known::UserAgent).unwrap_or_default();
         call.error_page = &self.error_page;
         let mut name = [0; LIMIT_NAME_BYTES];

@@ -73,7 +73,7 @@ impl Local {
         let reason = refusal.reason;
         let of_signature = match &refusal.detail {
             Detail::Signature(fault) => Some(fault.sentence()),
-            Detail::None | Detail::Limit(_) | Detail::Allow(_) => None,
+            Detail::None | Detail::Limit(_) | Detail::Allow(_) | Detail::Errors(_) => None,
         };
         let sentence = sentence.or(of_signature);
         let mut local = match voice.errors {
@@ -82,6 +82,9 @@ impl Local {
             }
             ErrorForm::Tencent => Self::json(tencent::status(reason), tencent::refusal(refusal)),
         };
+        if let (Detail::Errors(errors), ErrorForm::Problem) = (&refusal.detail, voice.errors) {
+            local.add_errors(errors);
+        }
         if let Detail::Allow(allow) = &refusal.detail {
             local.field("allow", allow);
         }
@@ -100,6 +103,15 @@ impl Local {
             local.field("www-authenticate", voice.challenge);
         }
         local
+    }
+
+    /// One more member of a problem: a list that is JSON already.
+    fn add_errors(&mut self, errors: &str) {
+        let end = self.body.iter().rposition(|byte| *byte == b'}').unwrap_or(self.body.len());
+        self.body.truncate(end);
+        self.body.extend_from_slice(b",\"errors\":");
+        self.body.extend_from_slice(errors.as_bytes());
+        self.body.extend_from_slice(b"}\n");
     }
 
     fn failure(fault: Fault, record: &Record, voice: Voice) -> Self {

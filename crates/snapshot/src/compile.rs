@@ -10,6 +10,7 @@
 
 mod apps;
 mod between;
+mod checks;
 mod finding;
 mod hash;
 mod operations;

@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod canonical;
+pub mod checks;
 pub mod compile;
 mod dispatch;
 pub mod explain;
@@ -19,6 +20,7 @@ pub use backend::{Backend, Target, TargetFault};
 pub use canonical::{
     Canonical, HostFault, PathFault, PathFaultKind, canonical_host, canonical_path,
 };
+pub use checks::Checks;
 pub use compile::{Compiled, Files, Secrets, compile};
 pub use explain::{ExplainRequest, Explanation};
 pub use snapshot::{Operation, Routed, Service, Snapshot};

@@ -12,6 +12,7 @@ use portway_model::{Bounds, ErrorForm, Name};
 use portway_policy::{Answers, Cors, Headers, ParamSpans, Rules, Shape};
 
 use crate::backend::Backend;
+use crate::checks::Checks;
 use crate::compile::Origin;
 use crate::dispatch::lenient::Lenient;
 use crate::dispatch::{Facts, Verdict};
@@ -78,6 +79,8 @@ pub struct Operation {
     pub timeout_ms: u64,
     /// The most bytes of a request's body.
     pub body_bytes: u64,
+    /// What its calls are checked for; `None` where nothing is.
+    pub checks: Option<Checks>,
     /// It may be repeated: its method is idempotent (RFC 9110 §9.2.2), or its document says so.
     pub idempotent: bool,
 }

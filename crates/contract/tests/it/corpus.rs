@@ -97,3 +97,81 @@ fn malicious_documents_are_harmless() {
         );
     }
 }
+
+/// A head that has one pair in its query and nothing else.
+struct OnePair(String);
+
+impl portway_contract::request::Head for OnePair {
+    fn path(&self, _: usize) -> Option<&str> {
+        None
+    }
+
+    fn query(&self) -> &str {
+        &self.0
+    }
+
+    fn header(&self, _: &str, _: &mut dyn FnMut(&[u8])) {}
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// What real contracts give as the default of a query parameter, or as one of its allowed values, is a value of it.
+#[test]
+fn real_parameters_take_their_own_values() {
+    use portway_contract::Location;
+    let Some(root) = corpus("openapi") else { return };
+    let (mut tried, mut wrong, mut said) = (0, Vec::new(), 0);
+    for path in files(&root, &[".json"]) {
+        let Some(contract) = read_file(&path, &root).contract else { continue };
+        let (all, findings) = portway_contract::request::compile(&contract, |_| {
+            Some(std::collections::HashSet::new())
+        });
+        said += findings.len();
+        for (operation, checks) in contract.operations.iter().zip(&all) {
+            let checks = checks.as_ref().expect("wanted");
+            for parameter in operation.parameters.iter().filter(|p| p.location == Location::Query) {
+                let schema =
+                    parameter.schema.as_ref().and_then(|schema| contract.resolve(schema).ok());
+                let Some((_, schema)) = schema else { continue };
+                let own = schema
+                    .get("default")
+                    .into_iter()
+                    .chain(schema.get("enum").and_then(|list| list.get(0)));
+                for value in own {
+                    let text = match value {
+                        serde_json::Value::String(text) => text.clone(),
+                        serde_json::Value::Number(_) | serde_json::Value::Bool(_) => {
+                            value.to_string()
+                        }
+                        _ => continue,
+                    };
+                    tried += 1;
+                    let head = OnePair(format!("{}={}", encoded(&parameter.name), encoded(&text)));
+                    let misfits = checks.head(&head);
+                    let own = misfits.iter().find(|misfit| {
+                        *misfit.name == *parameter.name && misfit.place == Location::Query
+                    });
+                    if let Some(misfit) = own {
+                        wrong.push(format!(
+                            "{}: {} {}={text}: {:?}",
+                            path.display(),
+                            operation.id,
+                            parameter.name,
+                            misfit.problem
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    eprintln!("{tried} values, {} wrong, {said} findings", wrong.len());
+    // Some contracts have a default that is none of the values they allow: 0 for a boolean, two values in one.
+    assert!(
+        tried > 1_000 && wrong.len() * 100 <= 2 * tried,
+        "{} of {tried}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}

@@ -6,6 +6,7 @@ mod bounds;
 mod corpus;
 mod data;
 mod mutations;
+mod schemas;
 
 use std::path::{Path, PathBuf};
 

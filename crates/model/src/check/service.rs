@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::Declared;
 use crate::finding::Finding;
 use crate::path::{child, dotted, item};
-use crate::{Auth, AuthKind, Document, Limit};
+use crate::{Auth, AuthKind, Check, Document, Limit, Service};
 
 /// A service has either a contract or routes; its operations are among the routes.
 pub(super) fn routes(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
@@ -43,6 +43,7 @@ pub(super) fn routes(document: &Document, _: &Declared, findings: &mut Vec<Findi
             }
         }
         if service.contract.is_none() {
+            check_without_contract(service, &pointer, findings);
             let known: Vec<String> = service.routes.iter().map(ToString::to_string).collect();
             let known: HashSet<&str> = known.iter().map(String::as_str).collect();
             for operation in
@@ -57,6 +58,29 @@ pub(super) fn routes(document: &Document, _: &Declared, findings: &mut Vec<Findi
                         .did_you_mean(operation, known.iter().copied()),
                 );
             }
+        }
+    }
+}
+
+/// Without a contract nobody knows what to check.
+fn check_without_contract(service: &Service, pointer: &str, findings: &mut Vec<Finding>) {
+    let of_operations = service
+        .operations
+        .iter()
+        .map(|(id, policy)| (child(&format!("{pointer}/operations"), id), policy.check));
+    for (pointer, check) in
+        std::iter::once((pointer.to_owned(), service.check)).chain(of_operations)
+    {
+        if check.is_some_and(|check| check != Check::Off) {
+            let message = format!(
+                "{} has \"check\" but the service has no contract, so nothing is checked",
+                dotted(&pointer)
+            );
+            findings.push(
+                Finding::warning("check-without-contract", format!("{pointer}/check"), message)
+                    .at_key()
+                    .fix("add \"contract: FILE\", or remove \"check\""),
+            );
         }
     }
 }

@@ -55,6 +55,7 @@ pub const FIELDS: &[&str] = &[
     "limit",
     "limit_remaining",
     "limit_reset_s",
+    "breaks",
     "user_agent",
     "error_page",
 ];
@@ -80,6 +81,7 @@ pub fn push_line(out: &mut Vec<u8>, call: &CallRecord<'_>, stamp: &mut Stamp) {
     push_meaning(out, call);
     push_outcome(out, call);
     push_backend(out, call);
+    text(out, b",\"breaks\":\"", call.misfits.as_bytes(), TEXT_BYTES_MAX);
     text(out, b",\"user_agent\":\"", call.user_agent, TEXT_BYTES_MAX);
     text(out, b",\"error_page\":\"", call.error_page, ERROR_PAGE_BYTES_MAX);
     out.extend_from_slice(b"}\n");

@@ -132,6 +132,8 @@ pub struct CallRecord<'a> {
     pub reused: bool,
     /// The tightest limit.
     pub limit: Option<LimitShown<'a>>,
+    /// What of the contract the call does not keep.
+    pub misfits: &'a str,
     /// `User-Agent` of the caller.
     pub user_agent: &'a [u8],
     /// How the application's page of an error began, where the service asks for it.
@@ -168,6 +170,7 @@ impl CallRecord<'_> {
             target: None,
             reused: false,
             limit: None,
+            misfits: "",
             user_agent: b"",
             error_page: b"",
         }

@@ -332,3 +332,27 @@ fn an_answer_that_is_broken_from_the_start_is_a_502_and_not_a_reset() {
     let stream = caller.ask(frames::request("GET", "/a"));
     assert_eq!(caller.outcome(stream).map(|frame| frame.status()), Some(502));
 }
+
+#[test]
+fn parameters_are_checked_over_http2_too() {
+    let backend = Backend::polite();
+    let gateway = Gateway::start(&crate::checks::document(&backend, ""));
+    let address = gateway.address();
+    run(async move {
+        let mut send = connect(address).await;
+        let request = Request::get(format!("http://{address}/orders/x?limit=1000"))
+            .header("authorization", "Bearer k1")
+            .header("cookie", "a=1")
+            .header("cookie", "session=abcde");
+        let request = request.body(()).expect("a request");
+        let (response, _) = send.send_request(request, true).expect("sent");
+        let response = response.await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        let (bytes, _) = body(response.into_body()).await.expect("a body");
+        let text = String::from_utf8(bytes).expect("text");
+        assert!(text.contains("contract-broken"), "{text}");
+        for wrong in [r#""name":"order""#, r#""name":"limit""#, r#""name":"session""#] {
+            assert!(text.contains(wrong), "{text}");
+        }
+    });
+}

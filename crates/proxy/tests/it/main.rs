@@ -3,6 +3,7 @@
 mod answers;
 mod bounds;
 mod catalogue;
+mod checks;
 mod descriptors;
 mod failures;
 mod framing;

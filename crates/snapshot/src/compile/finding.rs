@@ -73,6 +73,23 @@ impl Findings {
         });
     }
 
+    /// A warning about schemas of a contract that cannot be checked as they are written.
+    pub(super) fn in_schemas(
+        &mut self,
+        contract: &Contract,
+        found: &portway_contract::schema::Finding,
+    ) {
+        let file = contract.documents.get(found.document).map_or("", |document| document.file());
+        self.0.push(Finding {
+            severity: Severity::Warning,
+            code: "schema-unchecked",
+            pointer: String::new(),
+            location: Some(Location { file: file.to_owned(), line: 0, column: 0 }),
+            message: found.message.clone(),
+            fix: "correct it, or leave it: what cannot be checked is accepted".to_owned(),
+        });
+    }
+
     /// A warning about an operation of a contract.
     pub(super) fn about_operation(
         &mut self,

@@ -25,6 +25,8 @@ pub(super) struct Route {
     same_as: Option<Box<str>>,
     /// Names of its query parameters, if a contract says so.
     query: Vec<Box<str>>,
+    /// Its place in the contract, if there is one.
+    pub(super) in_contract: Option<usize>,
 }
 
 /// All of a service.
@@ -35,6 +37,8 @@ pub(super) struct Routes {
     unrouted: BTreeSet<Box<str>>,
     /// They come from a contract, so their query parameters are known.
     from_contract: bool,
+    /// It, while the service is compiled.
+    pub(super) contract: Option<Box<Contract>>,
     /// The contract could not be read, so nothing can be said about names.
     unknown: bool,
 }
@@ -78,6 +82,7 @@ pub(super) fn of_contract(
             routes.unrouted.insert(operation.id.as_str().into());
         }
     }
+    routes.contract = Some(Box::new(contract));
     if routes.list.is_empty() {
         findings.warning(
             "no-operations",
@@ -121,6 +126,7 @@ fn add_operation(contract: &Contract, index: usize, routes: &mut Routes, finding
             .filter(|parameter| parameter.location == Location::Query)
             .map(|parameter| parameter.name.as_str().into())
             .collect(),
+        in_contract: Some(index),
     });
 }
 
@@ -187,6 +193,7 @@ pub(super) fn of_patterns(
             conditions: Vec::new(),
             same_as: None,
             query: Vec::new(),
+            in_contract: None,
         });
     }
     // Having neither routes nor a contract was told when the documents were read.

@@ -8,6 +8,7 @@ use portway_model as model;
 use portway_model::{Document, Gateway, Name, SecretRef};
 use portway_policy::{Answers, Cors, Inside, Rules, Shape, sha256};
 
+use super::checks;
 use super::finding::{Finding, Findings};
 use super::operations::{self, Route, Routes};
 use super::sources::{Recorder, Source};
@@ -168,7 +169,8 @@ impl Job<'_> {
         let recorder = Recorder::new(files);
         let routes = self.routes(&recorder, &mut findings);
         operations::check_policies(self.name, self.document, &routes, &mut findings);
-        let parts = Parts::new(self, &prefix, &routes, &mut findings);
+        let mut parts = Parts::new(self, &prefix, &routes, &mut findings);
+        checks::compile(self.document, &routes, &mut parts.operations, &mut findings);
         let sources = recorder.into_sources();
         if findings.has_errors() {
             return (None, findings.into_vec());
@@ -420,6 +422,7 @@ impl<'a> Shared<'a> {
             backend,
             timeout_ms: timeout.map_or(DEFAULT_TIMEOUT_MS, model::Duration::as_ms),
             body_bytes: body_bytes.map_or(self.job.body_bytes, model::ByteSize::as_bytes),
+            checks: None,
             idempotent: policy
                 .and_then(|policy| policy.idempotent)
                 .unwrap_or_else(|| is_idempotent(&route.method)),

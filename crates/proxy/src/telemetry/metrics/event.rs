@@ -121,6 +121,10 @@ pub enum Event {
     Ejected,
     /// A breaker opened.
     BreakerOpened,
+    /// A call that does not keep its contract was let through and reported.
+    BreachReported,
+    /// A call that does not keep its contract was refused.
+    BreachRefused,
     /// A snapshot was published.
     SnapshotPublished,
     /// Documents did not compile; the running snapshot stayed.
@@ -154,6 +158,8 @@ impl Event {
         Self::CheckFailed,
         Self::Ejected,
         Self::BreakerOpened,
+        Self::BreachReported,
+        Self::BreachRefused,
         Self::SnapshotPublished,
         Self::SnapshotRejected,
         Self::CertificateReloaded,
@@ -178,6 +184,8 @@ impl Event {
             Self::CheckFailed => (&family::CHECKS, Some(("result", "failed"))),
             Self::Ejected => (&family::EJECTIONS, None),
             Self::BreakerOpened => (&family::BREAKER_OPENINGS, None),
+            Self::BreachReported => (&family::BREACHES, Some(("action", "reported"))),
+            Self::BreachRefused => (&family::BREACHES, Some(("action", "refused"))),
             Self::SnapshotPublished => (&family::SNAPSHOT_LOADS, Some(("result", "published"))),
             Self::SnapshotRejected => (&family::SNAPSHOT_LOADS, Some(("result", "rejected"))),
             Self::CertificateReloaded => (&family::CERTIFICATE_LOADS, Some(("result", "ok"))),

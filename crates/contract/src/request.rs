@@ -1,0 +1,400 @@
+//! What the head of a call must be like to keep its contract: parameters of path, query, headers and cookies.
+//!
+//! Made once for each operation, from its parameters and the compiled schemas of its contract. Texts become values
+//! by what the schema of a parameter can be (`form`), and by its style (`decode`); what could be read in
+//! several ways keeps the contract if one of them does. All problems are told, in bounds; what they say comes
+//! from the contract, never from the call. Parameters that the contract does not know are let through.
+
+mod decode;
+mod form;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::contract::{Contract, Location, Operation, Parameter, Style};
+use crate::schema::{Builder, Finding, PROBLEMS_MAX, Problem, SchemaId, Schemas, Verdict, intake};
+use form::Form;
+
+/// The head of a call, as far as parameters stand in it.
+pub trait Head {
+    /// The text of a path parameter, by its place in the template; percent escapes as they came.
+    fn path(&self, index: usize) -> Option<&str>;
+    /// The query, without its question mark.
+    fn query(&self) -> &str;
+    /// Every field of that name, in the order received.
+    fn header(&self, name: &str, see: &mut dyn FnMut(&[u8]));
+}
+
+/// Something wrong with a call, and with which part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Where the parameter stands: `path`, `query`, `header`, `cookie`.
+    pub place: Location,
+    /// The name of the parameter, as the contract has it.
+    pub name: Arc<str>,
+    /// What is wrong; its pointer leads within the value of the parameter.
+    pub problem: Problem,
+}
+
+/// What the calls of one operation are checked for.
+#[derive(Debug)]
+pub struct RequestChecks {
+    schemas: Arc<Schemas>,
+    parameters: Box<[Expected]>,
+    /// Where the pairs of a query go, sorted by name.
+    query_names: Box<[QueryName]>,
+    /// Whether a cookie is among the parameters.
+    cookies: bool,
+}
+
+/// One parameter.
+#[derive(Debug)]
+struct Expected {
+    name: Arc<str>,
+    location: Location,
+    required: bool,
+    /// An empty text is as good as a value (`allowEmptyValue`).
+    may_be_empty: bool,
+    style: Style,
+    explode: bool,
+    /// Place in the path template.
+    index: usize,
+    schema: Option<SchemaId>,
+    form: Form,
+    /// Its value is a text of JSON.
+    json: bool,
+}
+
+/// A parameter before schemas are compiled, and its schema whether it is checked or not.
+type Unfinished = (Expected, Option<SchemaId>);
+
+/// A name that a pair of a query may have.
+#[derive(Debug)]
+struct QueryName {
+    name: Box<str>,
+    parameter: u32,
+    /// It is a member of the parameter, not the parameter.
+    is_member: bool,
+}
+
+/// A pair of a query that belongs to a parameter.
+struct Pair<'q> {
+    parameter: u32,
+    /// The name of the member, where the pair is one.
+    member: Option<Cow<'q, str>>,
+    value: &'q str,
+}
+
+/// Headers that are described elsewhere in a contract (OpenAPI 3.0 and later say so), or set by the gateway on the way.
+const NOT_CHECKED: &[&str] = &[
+    "accept",
+    "authorization",
+    "content-type",
+    "forwarded",
+    "traceparent",
+    "tracestate",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-portway-app",
+    "x-portway-plan",
+    "x-request-id",
+];
+
+/// Compiles the checks of the operations of a contract, all over the same schemas.
+///
+/// `added` are the names of headers and query parameters, in lower case, that the gateway adds itself on the way to
+/// the backend: callers cannot be asked for those. One is given for each operation, `None` for one that is not checked.
+#[must_use]
+pub fn compile(
+    contract: &Contract,
+    wanted: impl Fn(&Operation) -> Option<HashSet<String>>,
+) -> (Vec<Option<RequestChecks>>, Vec<Finding>) {
+    let mut builder = Builder::of_contract(contract);
+    let mut made: Vec<Option<Vec<Unfinished>>> = Vec::new();
+    for operation in &contract.operations {
+        made.push(wanted(operation).map(|added| {
+            let kept =
+                operation.parameters.iter().filter(|parameter| is_checked(parameter, &added));
+            kept.map(|parameter| expected(contract, operation, parameter, &mut builder)).collect()
+        }));
+    }
+    let (schemas, mut findings) = builder.finish();
+    let schemas = Arc::new(schemas);
+    let mut all = Vec::with_capacity(made.len());
+    for (operation, list) in contract.operations.iter().zip(made) {
+        all.push(list.map(|list| finished(list, operation, &schemas, &mut findings)));
+    }
+    (all, findings)
+}
+
+/// The most findings that are kept.
+const FINDINGS_MAX: usize = 200;
+
+/// A parameter that nothing could be the value of: a slip in the contract, which callers cannot mend.
+fn contradiction(operation: &Operation, expected: &Expected) -> Finding {
+    let (place, name) = (expected.location.word(), &expected.name);
+    let message = format!(
+        "the {place} parameter `{name}` of `{}` can have no value, because its type and its other rules contradict each other, so its value is not checked",
+        operation.id
+    );
+    Finding { document: operation.document, message }
+}
+
+fn is_checked(parameter: &Parameter, added: &HashSet<String>) -> bool {
+    let name = parameter.name.to_ascii_lowercase();
+    match parameter.location {
+        Location::QueryString => false,
+        Location::Header => !NOT_CHECKED.contains(&&*name) && !added.contains(&name),
+        Location::Query => !added.contains(&name),
+        Location::Path | Location::Cookie => true,
+    }
+}
+
+fn expected<'c>(
+    contract: &'c Contract,
+    operation: &Operation,
+    parameter: &Parameter,
+    builder: &mut Builder<'c>,
+) -> Unfinished {
+    let schema = parameter.schema.as_ref().and_then(|place| builder.place(contract, place));
+    let declared = parameter.declared.as_ref().and_then(|place| contract.node(place));
+    let flag = |name: &str| declared.and_then(|value| value.get(name)).and_then(Value::as_bool);
+    let index = operation.template.parameters().position(|name| name == parameter.name);
+    let is_json = parameter.media_type.as_deref().is_some_and(is_json);
+    // What is written in another media type is text for its backend.
+    let readable = parameter.media_type.is_none() || is_json;
+    let expected = Expected {
+        name: parameter.name.as_str().into(),
+        location: parameter.location,
+        required: parameter.required,
+        may_be_empty: flag("allowEmptyValue").unwrap_or(false),
+        style: parameter.style,
+        explode: parameter.explode,
+        index: index.unwrap_or(usize::MAX),
+        schema: schema.filter(|_| readable),
+        form: Form::default(),
+        json: is_json,
+    };
+    (expected, schema)
+}
+
+/// Whether a media type is JSON: `application/json`, or anything that ends with `+json`.
+fn is_json(media_type: &str) -> bool {
+    let name = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    name == "application/json" || name.ends_with("+json")
+}
+
+fn finished(
+    list: Vec<Unfinished>,
+    operation: &Operation,
+    schemas: &Arc<Schemas>,
+    findings: &mut Vec<Finding>,
+) -> RequestChecks {
+    let mut parameters = Vec::with_capacity(list.len());
+    let mut query_names = Vec::new();
+    for (mut expected, schema) in list {
+        // A path parameter that the template does not have stands nowhere.
+        if expected.location == Location::Path && expected.index == usize::MAX {
+            continue;
+        }
+        expected.form = schema.map(|schema| Form::of(schemas, schema)).unwrap_or_default();
+        if expected.form.scalar.is_none() {
+            expected.schema = None;
+            if findings.len() < FINDINGS_MAX {
+                findings.push(contradiction(operation, &expected));
+            }
+        }
+        let number = u32::try_from(parameters.len()).unwrap_or(u32::MAX);
+        if expected.location == Location::Query {
+            query_names.push(QueryName {
+                name: (&*expected.name).into(),
+                parameter: number,
+                is_member: false,
+            });
+            if let (Style::Form, true, Some(members)) =
+                (expected.style, expected.explode, &expected.form.object)
+            {
+                query_names.extend(members.named.iter().map(|(name, _)| QueryName {
+                    name: name.clone(),
+                    parameter: number,
+                    is_member: true,
+                }));
+            }
+        }
+        parameters.push(expected);
+    }
+    // Of equal names the parameter itself comes first.
+    query_names.sort_by(|left, right| {
+        left.name.cmp(&right.name).then(left.is_member.cmp(&right.is_member))
+    });
+    query_names.dedup_by(|later, first| later.name == first.name);
+    RequestChecks {
+        schemas: Arc::clone(schemas),
+        cookies: parameters.iter().any(|expected| expected.location == Location::Cookie),
+        parameters: parameters.into(),
+        query_names: query_names.into(),
+    }
+}
+
+impl RequestChecks {
+    /// Nothing is checked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parameters.is_empty()
+    }
+
+    /// Checks the parameters of a call. What is wrong, at most [`PROBLEMS_MAX`]; nothing if it keeps the contract.
+    #[must_use]
+    pub fn head(&self, head: &dyn Head) -> Vec<Misfit> {
+        let pairs = if self.query_names.is_empty() { Vec::new() } else { self.pairs(head.query()) };
+        let mut cookies = Vec::new();
+        if self.cookies {
+            head.header("cookie", &mut |value| {
+                cookies.push(String::from_utf8_lossy(value).into_owned());
+            });
+        }
+        let mut misfits = Vec::new();
+        for (number, expected) in (0_u32..).zip(&self.parameters) {
+            if misfits.len() >= PROBLEMS_MAX {
+                break;
+            }
+            match expected.location {
+                Location::Path => {
+                    let text = head.path(expected.index);
+                    self.one(expected, text.map(decode::Given::Path), &mut misfits);
+                }
+                Location::Query => {
+                    let first = pairs.partition_point(|pair| pair.parameter < number);
+                    let own = &pairs[first..];
+                    let count = own.iter().take_while(|pair| pair.parameter == number).count();
+                    let own = &own[..count];
+                    let given = (count > 0).then_some(decode::Given::Query(own));
+                    self.one(expected, given, &mut misfits);
+                }
+                Location::Header => {
+                    let mut text: Option<String> = None;
+                    head.header(&expected.name, &mut |value| {
+                        let value = String::from_utf8_lossy(value);
+                        let value = value.trim();
+                        match &mut text {
+                            // Several fields are one list (RFC 9110 section 5.3).
+                            Some(text) => {
+                                text.push(',');
+                                text.push_str(value);
+                            }
+                            None => text = Some(value.to_owned()),
+                        }
+                    });
+                    self.one(expected, text.as_deref().map(decode::Given::Header), &mut misfits);
+                }
+                Location::Cookie => {
+                    let values = decode::cookies(&cookies, &expected.name);
+                    let given = (!values.is_empty()).then_some(decode::Given::Cookies(&values));
+                    self.one(expected, given, &mut misfits);
+                }
+                Location::QueryString => {}
+            }
+        }
+        misfits
+    }
+
+    /// The pairs of a query that belong to parameters, by parameter, in the order given.
+    fn pairs<'q>(&self, query: &'q str) -> Vec<Pair<'q>> {
+        let mut pairs: Vec<Pair<'q>> = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decode::decoded(name, true);
+            if let Some(known) = self.query_name(&name) {
+                let member = known.is_member.then_some(name);
+                pairs.push(Pair { parameter: known.parameter, member, value });
+            } else if let Some((base, member)) = decode::deep(&name)
+                && let Some(known) = self.query_name(base)
+                && self.parameters[known.parameter as usize].style == Style::DeepObject
+            {
+                let member = Some(Cow::Owned(member.to_owned()));
+                pairs.push(Pair { parameter: known.parameter, member, value });
+            }
+        }
+        pairs.sort_by_key(|pair| pair.parameter);
+        pairs
+    }
+
+    fn query_name(&self, name: &str) -> Option<&QueryName> {
+        let at = self.query_names.binary_search_by(|known| (*known.name).cmp(name)).ok()?;
+        Some(&self.query_names[at])
+    }
+
+    fn one(
+        &self,
+        expected: &Expected,
+        given: Option<decode::Given<'_, '_>>,
+        misfits: &mut Vec<Misfit>,
+    ) {
+        let mut wrong = |problem| {
+            if misfits.len() < PROBLEMS_MAX {
+                let name = Arc::clone(&expected.name);
+                misfits.push(Misfit { place: expected.location, name, problem });
+            }
+        };
+        let whole = |rule, detail: &str| Problem {
+            pointer: String::new(),
+            rule,
+            detail: detail.to_owned(),
+        };
+        let Some(given) = given else {
+            if expected.required {
+                wrong(whole("required", "must be given"));
+            }
+            return;
+        };
+        let Some(schema) = expected.schema else { return };
+        let bytes = given.bytes();
+        if bytes == 0 && expected.may_be_empty {
+            return;
+        }
+        if expected.json {
+            let Some(text) = given.single() else {
+                return wrong(whole("once", "must be given once"));
+            };
+            match intake::read(text.as_bytes(), &intake::Bounds::default()) {
+                Ok(value) => self.judge(schema, &value, bytes).into_iter().for_each(wrong),
+                Err(problem) => wrong(problem),
+            }
+            return;
+        }
+        let mut first: Option<Vec<Problem>> = None;
+        let mut fits = false;
+        decode::values(expected, &given, &mut |value| {
+            let problems = self.judge(schema, &value, bytes);
+            fits = problems.is_empty();
+            first.get_or_insert(problems);
+            fits
+        });
+        match first {
+            _ if fits => {}
+            Some(problems) => problems.into_iter().for_each(wrong),
+            None => wrong(whole("style", "must be given once, and in the style of the contract")),
+        }
+    }
+
+    fn judge(&self, schema: SchemaId, value: &Value, bytes: usize) -> Vec<Problem> {
+        match self.schemas.check(schema, value, bytes) {
+            Verdict::Valid => Vec::new(),
+            Verdict::Invalid(problems) => problems,
+            Verdict::TooComplex => vec![Problem {
+                pointer: String::new(),
+                rule: "complexity",
+                detail: "would cost too much to check".to_owned(),
+            }],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

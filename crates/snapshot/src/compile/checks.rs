@@ -1,0 +1,60 @@
+//! The checks of the operations of a service, from its contract.
+
+use std::collections::{HashMap, HashSet};
+
+use portway_contract::request;
+use portway_model as model;
+use portway_model::Check;
+use portway_policy::Shape;
+
+use super::finding::Findings;
+use super::operations::Routes;
+use crate::checks::Checks;
+use crate::snapshot::Operation;
+
+/// Adds checks to the operations that are to have them. What cannot be checked is told as a warning.
+pub(super) fn compile(
+    document: &model::Service,
+    routes: &Routes,
+    operations: &mut [Operation],
+    findings: &mut Findings,
+) {
+    let Some(contract) = routes.contract.as_deref() else { return };
+    let mut wanted: HashMap<&str, (usize, Check)> = HashMap::new();
+    for (index, operation) in operations.iter().enumerate() {
+        let own = document.operations.get(&*operation.id).and_then(|policy| policy.check);
+        let check = own.or(document.check).unwrap_or_default();
+        if check != Check::Off {
+            wanted.insert(&operation.id, (index, check));
+        }
+    }
+    if wanted.is_empty() {
+        return;
+    }
+    let (made, found) = request::compile(contract, |operation| {
+        let (index, _) = wanted.get(operation.id.as_str())?;
+        Some(taken_care_of(&operations[*index].shape))
+    });
+    for finding in found {
+        findings.in_schemas(contract, &finding);
+    }
+    let mut places = Vec::new();
+    for route in &routes.list {
+        if let (Some(at), Some(&(index, check))) = (route.in_contract, wanted.get(&*route.id)) {
+            places.push((at, index, check));
+        }
+    }
+    let mut made = made;
+    for (at, index, check) in places {
+        let checks = made[at].take().filter(|request| !request.is_empty());
+        operations[index].checks =
+            checks.map(|request| Checks { request, enforced: check == Check::Enforce });
+    }
+}
+
+/// Names that the gateway takes from the caller or sets itself, in lower case: nobody can be asked for those.
+fn taken_care_of(shape: &Shape) -> HashSet<String> {
+    let set = shape.set_headers.iter().chain(&shape.set_query).map(|(name, _)| name);
+    let dropped = shape.drop_headers.iter().chain(&shape.drop_query);
+    set.chain(dropped).map(|name| name.to_ascii_lowercase()).collect()
+}
