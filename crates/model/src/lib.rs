@@ -52,6 +52,7 @@ pub use secret::SecretRef;
 pub use service::{Auth, AuthKind, Cors, KeyAuth, OperationPolicy, RoutePattern, Service};
 pub use settings::{Override, Setting, settings};
 pub use sources::Sources;
+pub use suggest::closest;
 pub use syntax::Format;
 pub use text::Malformed;
 pub use units::{ByteSize, Duration};
