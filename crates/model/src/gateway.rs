@@ -85,7 +85,8 @@ pub struct ListenerDocument {
 #[serde(deny_unknown_fields)]
 #[schemars(title = "TLS of a listener")]
 pub struct TlsDocument {
-    /// Certificates; the one whose names fit the SNI is shown, else the first. Files are read again when they change.
+    /// Certificates; the one whose names fit the SNI is shown, else the first. A
+    /// call whose SNI disagrees with its `Host` is then answered with 421. Files are read again when they change.
     #[schemars(length(min = 1))]
     pub certificates: Vec<Certificate>,
     /// Lowest version, `1.2` or `1.3`. Default `1.2`.

@@ -57,6 +57,7 @@ pub use service::{
 };
 pub use settings::{Override, Setting, settings};
 pub use sources::Sources;
+pub use suggest::closest;
 pub use syntax::Format;
 pub use text::Malformed;
 pub use units::{ByteSize, Duration};

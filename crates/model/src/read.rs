@@ -5,6 +5,8 @@
 //! right is turned into types; the types are checked against each other. Each step reports all that it
 //! finds, and a broken service does not hide what is wrong with the next one.
 
+mod mend;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
@@ -179,8 +181,9 @@ struct Reading {
     sources: Sources,
     /// The values of each unit; `None` where its text could not be read.
     values: Vec<Option<Map<String, Value>>>,
-    /// `services/shop` of the things that are not right, so that they are not turned into types.
-    spoilt: HashSet<String>,
+    /// `services/shop` of the things that are not right, with the pointers of what is wrong in them: they are not
+    /// turned into types, or only for what else is wrong with them.
+    spoilt: HashMap<String, Vec<String>>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -309,7 +312,10 @@ impl Reading {
                 **known = Some(conform.literals.clone());
             }
             for finding in conform.findings {
-                self.spoilt.insert(thing(&finding.pointer));
+                self.spoilt
+                    .entry(thing(&finding.pointer))
+                    .or_default()
+                    .push(finding.pointer.clone());
                 let location = unit.locate(&finding.pointer, finding.at);
                 self.diagnostics.push(located(finding, location));
             }
@@ -397,7 +403,7 @@ impl Reading {
             }
             if let Some(gateway) = map.remove("gateway")
                 && self.sources.gateway == Some(index)
-                && !self.spoilt.contains("gateway")
+                && !self.spoilt.contains_key("gateway")
             {
                 document.gateway = self.typed(gateway, "/gateway");
             }
@@ -420,7 +426,18 @@ impl Reading {
             let pointer = child(&child("", section), &key);
             let is_first = self.sources.owners.get(section).and_then(|owners| owners.get(&key))
                 == Some(&index);
-            if !is_first || (!self.spoilt.is_empty() && self.spoilt.contains(&thing(&pointer))) {
+            if !is_first {
+                continue;
+            }
+            let wrong =
+                if self.spoilt.is_empty() { None } else { self.spoilt.get(&thing(&pointer)) };
+            if let Some(wrong) = wrong {
+                // Nothing of it will ever serve, since there are errors; but what is right in it may have more.
+                let mended = mend::service(value, &pointer, wrong);
+                let typed = mended.filter(|_| section == "services").map(T::deserialize);
+                if let (Ok(name), Some(Ok(value))) = (Name::new(key), typed) {
+                    into.insert(name, value);
+                }
                 continue;
             }
             if let (Ok(name), Some(value)) = (Name::new(key), self.typed(value, &pointer)) {

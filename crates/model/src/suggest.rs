@@ -1,7 +1,7 @@
 //! "Did you mean …": the known word that is nearest to an unknown one.
 
 /// The word of `known` that was probably meant by `word`, if one is near enough. Case does not count.
-pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer words are not misspellings of anything we know, and the measure is quadratic in length.
     const WORD_CHARS_MAX: usize = 64;
     // Of two numbers neither is a misspelling of the other.

@@ -49,6 +49,9 @@ impl FromStr for Duration {
                 "write for example 1500ms, 30s or 10m",
             ));
         }
+        if has_leading_zero(digits) {
+            return Err(wrong(LEADING_ZERO, &format!("write {}{unit}", without_zeros(digits))));
+        }
         if unit.is_empty() {
             return Err(wrong(
                 "it has no unit",
@@ -81,6 +84,20 @@ fn time_unit_meant(unit: &str) -> Option<&'static str> {
     })
 }
 
+/// Some readers take `010` for eight.
+const LEADING_ZERO: &str = "a number does not begin with 0";
+
+fn has_leading_zero(digits: &str) -> bool {
+    digits.len() > 1 && digits.starts_with('0')
+}
+
+fn without_zeros(digits: &str) -> &str {
+    match digits.trim_start_matches('0') {
+        "" => "0",
+        rest => rest,
+    }
+}
+
 /// Digits at the beginning, and the rest.
 fn split_number(text: &str) -> (&str, &str) {
     text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
@@ -98,7 +115,7 @@ impl fmt::Display for Duration {
 
 written_as_text!(Duration,
     format: "portway-duration",
-    pattern: "^[0-9]+(ms|s|m|h|d)$",
+    pattern: "^[1-9][0-9]*(ms|s|m|h|d)$",
     description: "A length of time: a whole number with `ms`, `s`, `m`, `h` or `d`; at least 1ms, at most 366d.",
     examples: ["3s", "1500ms", "10m"],
 );
@@ -145,6 +162,9 @@ impl FromStr for ByteSize {
                 "it is a whole number of bytes, alone or with one of B, KB, MB, GB, KiB, MiB, GiB",
                 "write for example 64KiB or 16MiB",
             ));
+        }
+        if has_leading_zero(digits) {
+            return Err(wrong(LEADING_ZERO, &format!("write {}{unit}", without_zeros(digits))));
         }
         let unit_bytes = match SIZE_UNITS.iter().find(|(name, _)| *name == unit) {
             Some((_, unit_bytes)) => *unit_bytes,
@@ -233,7 +253,7 @@ impl schemars::JsonSchema for ByteSize {
                 {
                     "type": "string",
                     "format": "portway-size",
-                    "pattern": "^[0-9]+(B|KB|MB|GB|KiB|MiB|GiB)?$",
+                    "pattern": "^(0|[1-9][0-9]*)(B|KB|MB|GB|KiB|MiB|GiB)?$",
                 },
                 { "type": "integer", "minimum": 0, "maximum": BYTES_MAX },
             ],

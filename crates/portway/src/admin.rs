@@ -7,7 +7,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
@@ -17,16 +17,16 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use crate::status::{Stage, Status, rfc3339};
 
-/// Connections at once. Those beyond wait in the queue of the listening socket.
+/// Connections at once. One beyond takes the place of the one that has idled longest.
 const CONNECTIONS_MAX: usize = 64;
 /// How long a head may take to arrive, and how long a connection may idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -81,10 +81,9 @@ fn router(desk: Desk) -> Router {
 }
 
 async fn accept(listener: TcpListener, router: Router) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let seats = Arc::new(Seats::default());
     let mut told: Option<Instant> = None;
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -96,17 +95,101 @@ async fn accept(listener: TcpListener, router: Router) {
                 continue;
             }
         };
-        let service = TowerToHyperService::new(router.clone());
-        tokio::spawn(async move {
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                .max_buf_size(16 * 1024)
-                .serve_connection(TokioIo::new(stream), service);
-            // A caller that breaks off is its own affair.
-            let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
-            drop(place);
-        });
+        let seat = seats.take();
+        let serving = tokio::spawn(serve_connection(stream, router.clone(), Arc::clone(&seat)));
+        seat.is_of(serving.abort_handle());
+    }
+}
+
+async fn serve_connection(stream: tokio::net::TcpStream, router: Router, seat: Arc<Seat>) {
+    let answering = TowerToHyperService::new(router);
+    let calls = Arc::clone(&seat);
+    let service = hyper::service::service_fn(move |request: hyper::Request<_>| {
+        calls.is_asked();
+        let (calls, answer) = (Arc::clone(&calls), answering.call(request));
+        async move {
+            let answer = answer.await;
+            calls.has_answered();
+            answer
+        }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(16 * 1024)
+        .serve_connection(TokioIo::new(stream), service);
+    // A caller that breaks off is its own affair.
+    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
+    seat.is_left();
+}
+
+/// The connections there are. Whoever comes when all seats are taken gets that of the connection that has idled
+/// longest: a crowd that says nothing must not keep a probe or a scrape out.
+#[derive(Default)]
+struct Seats(Mutex<Vec<Arc<Seat>>>);
+
+impl Seats {
+    fn take(&self) -> Arc<Seat> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.retain(|seat| !seat.state().left);
+        while taken.len() >= CONNECTIONS_MAX {
+            let longest = (0..taken.len()).min_by_key(|at| {
+                let state = taken[*at].state();
+                (state.busy, state.since)
+            });
+            let Some(longest) = longest else { break };
+            taken.swap_remove(longest).clear();
+        }
+        let seat = Arc::new(Seat(Mutex::new(SeatState {
+            since: Instant::now(),
+            busy: false,
+            left: false,
+            connection: None,
+        })));
+        taken.push(Arc::clone(&seat));
+        seat
+    }
+}
+
+/// One connection's.
+struct Seat(Mutex<SeatState>);
+
+struct SeatState {
+    /// When it last began to idle, or to be busy.
+    since: Instant,
+    /// A request is being answered.
+    busy: bool,
+    left: bool,
+    connection: Option<AbortHandle>,
+}
+
+impl Seat {
+    fn state(&self) -> MutexGuard<'_, SeatState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_of(&self, connection: AbortHandle) {
+        self.state().connection = Some(connection);
+    }
+
+    fn is_asked(&self) {
+        let mut state = self.state();
+        (state.busy, state.since) = (true, Instant::now());
+    }
+
+    fn has_answered(&self) {
+        let mut state = self.state();
+        (state.busy, state.since) = (false, Instant::now());
+    }
+
+    fn is_left(&self) {
+        self.state().left = true;
+    }
+
+    fn clear(&self) {
+        if let Some(connection) = &self.state().connection {
+            connection.abort();
+        }
     }
 }
 

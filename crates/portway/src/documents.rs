@@ -5,18 +5,21 @@
 //! documents are relative to the file they stand in.
 
 mod base;
+mod certificates;
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use portway_contract::{LoadFault, reference};
 use portway_model::{
-    Diagnostic, Documents, Format, Gateway, Include, Location, Override, Remembered, Severity,
-    SourceFile,
+    AppKey, Credentials, Diagnostic, Documents, Format, Gateway, Include, Location, Override,
+    Remembered, SecretRef, Severity, SourceFile,
 };
 use portway_snapshot::{Compiled, Secrets, Snapshot};
+
+pub use certificates::Looked;
 
 use crate::cli;
 use crate::files::{Pattern, Root};
@@ -56,6 +59,8 @@ pub struct Reading {
     pub compiled: Option<Compiled>,
     /// All that was found, errors first.
     pub diagnostics: Vec<Diagnostic>,
+    /// Environment variables that the documents refer to.
+    pub variables: BTreeSet<String>,
     /// For the lines that diagnostics point to.
     pub sources: portway_model::Sources,
 }
@@ -64,6 +69,23 @@ impl Reading {
     /// Whether there is an error.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+impl Reading {
+    /// Adds what was found later.
+    pub fn add(&mut self, mut found: Diagnostic) {
+        if !found.pointer.is_empty() {
+            if self.diagnostics.iter().any(|known| known.pointer == found.pointer) {
+                return;
+            }
+            found.location = self.sources.locate(&found.pointer);
+        }
+        self.diagnostics.push(found);
+        self.diagnostics.sort_by(|a, b| (a.severity, &a.location).cmp(&(b.severity, &b.location)));
+        if self.has_errors() {
+            self.compiled = None;
+        }
     }
 }
 
@@ -105,6 +127,7 @@ impl Library {
         &self,
         overrides: &[Override],
         secrets: &dyn Secrets,
+        looked: Looked,
         previous: Option<&Snapshot>,
     ) -> Reading {
         let (documents, mut diagnostics) = self.read(overrides);
@@ -118,6 +141,7 @@ impl Library {
         let found: Vec<Diagnostic> =
             found.filter(|found| tells(found) && !is_among(&diagnostics, found)).collect();
         diagnostics.extend(found);
+        diagnostics.extend(certificates::check(&documents, self.root.path(), looked));
         diagnostics.sort_by(|a, b| (a.severity, &a.location).cmp(&(b.severity, &b.location)));
         let has_errors =
             diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
@@ -125,6 +149,7 @@ impl Library {
             gateway,
             compiled: compiled.filter(|_| !has_errors),
             diagnostics,
+            variables: variables(&documents.document),
             sources: documents.sources,
         }
     }
@@ -192,7 +217,7 @@ impl Library {
         let joined = match reference::join(path, pattern) {
             Ok(joined) => joined,
             Err(fault) => {
-                let message = format!("\"{pattern}\" cannot be included: the name {fault}");
+                let message = format!("\"{pattern}\" cannot be included: {fault}");
                 let fix = "name files below the directory of the first document";
                 return wrong(Severity::Error, "include-out-of-reach", message, fix);
             }
@@ -245,6 +270,31 @@ impl Library {
         }
         diagnostic
     }
+}
+
+/// The environment variables that a document refers to.
+fn variables(document: &portway_model::Document) -> BTreeSet<String> {
+    let keys = document.apps.values().flat_map(|app| &app.keys).filter_map(|key| match key {
+        AppKey::Env(name) => Some(name),
+        AppKey::File(_) | AppKey::Sha256(_) => None,
+    });
+    let backends = document.services.values().flat_map(|service| {
+        let of_operations =
+            service.operations.values().filter_map(|policy| policy.backend.as_ref());
+        std::iter::once(&service.backend).chain(of_operations)
+    });
+    let credentials = backends.flat_map(|backend| &backend.credentials).filter_map(|credentials| {
+        let reference = match credentials {
+            Credentials::Header { value, .. } | Credentials::Query { value, .. } => value,
+            Credentials::Basic { password, .. } => password,
+            Credentials::Bearer(token) => token,
+        };
+        match reference {
+            SecretRef::Env(name) => Some(name),
+            SecretRef::File(_) => None,
+        }
+    });
+    keys.chain(credentials).cloned().collect()
 }
 
 /// The files that the command line names; a directory stands for the document in it.
@@ -306,9 +356,12 @@ fn directory_of(path: &str) -> &str {
 }
 
 fn is_among(diagnostics: &[Diagnostic], wanted: &Diagnostic) -> bool {
-    diagnostics
-        .iter()
-        .any(|found| found.location == wanted.location && found.message == wanted.message)
+    diagnostics.iter().any(|found| {
+        // The same key twice is seen when documents are read, and again when keys are hashed.
+        let is_same = found.message == wanted.message
+            || (found.code == wanted.code && found.code == "shared-key");
+        found.location == wanted.location && is_same
+    })
 }
 
 fn unreadable(shown: &str, fault: &LoadFault, asked_at: Option<Location>) -> Diagnostic {

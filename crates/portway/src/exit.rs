@@ -1,4 +1,4 @@
-//! What the process says to its parent when it ends. Documented in `portway --help` and `docs/cli.md`.
+//! What the process says to its parent when it ends. Documented in `portway --help`.
 
 use std::process::ExitCode;
 

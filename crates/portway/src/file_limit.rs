@@ -3,10 +3,8 @@
 //! The soft limit is a leftover of `select`: many systems still start everything with 1,024 although
 //! far more is allowed. It is raised to what is allowed, once, at the start.
 
+use portway_proxy::connections_let_in;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-/// Files that are open for other things than connections: documents, logs, the run time's own.
-const OWN_FILES: u64 = 64;
 
 /// Raises the limit as far as allowed; the number of files that may be open now.
 pub fn raise() -> u64 {
@@ -18,12 +16,12 @@ pub fn raise() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// A sentence when `connections` callers (each with one connection to a backend) need more files than allowed.
+/// A sentence when fewer callers are let in than `connections`, because too few files are allowed.
 pub fn shortage(files: u64, connections: u32) -> Option<String> {
-    let needed = u64::from(connections) * 2 + OWN_FILES;
-    (files < needed).then(|| {
+    let let_in = connections_let_in(connections, files);
+    (let_in < u64::from(connections)).then(|| {
         format!(
-            "{connections} connections need about {needed} open files, but only {files} are allowed; \
+            "only {let_in} connections are let in instead of {connections}, because only {files} open files are allowed; \
              raise the limit (`LimitNOFILE=` of the unit, `ulimit -n`) or lower `gateway.bounds.connections`"
         )
     })

@@ -313,12 +313,15 @@ fn check_directory(path: &Path) -> Result<(), HandoverFault> {
     };
     let found = std::fs::metadata(directory).map_err(|error| HandoverFault {
         fix: "make the directory, writable by Portway's user only",
-        ..fault(path, format_args!("its directory: {error}"))
+        ..fault(path, format_args!("its directory cannot be used: {error}"))
     })?;
     if found.permissions().mode() & 0o002 != 0 {
         return Err(HandoverFault {
             fix: "use a directory that only Portway's user may write in, such as /run/portway",
-            ..fault(path, "everybody may write in its directory")
+            ..fault(
+                path,
+                "everybody may write in its directory, and put a socket of their own there",
+            )
         });
     }
     Ok(())

@@ -11,7 +11,7 @@ use std::time::{Instant, SystemTime};
 use portway_model::{Diagnostic, Gateway, Location, Override, Severity};
 use portway_snapshot::{Compiled, Snapshot};
 
-use crate::documents::{Library, Reading};
+use crate::documents::{Library, Looked, Reading};
 use crate::secrets::ProcessSecrets;
 use crate::stamps::Stamps;
 use crate::status::{InForce, Load, Status};
@@ -53,6 +53,8 @@ pub struct Reload<S> {
     pub served: S,
     /// Where it is noted how it went.
     pub status: Arc<Status>,
+    /// How many files the process may have open.
+    pub files_max: u64,
     /// Files that belong to the listeners: certificates and their keys.
     pub certificates: Stamps,
 }
@@ -149,8 +151,12 @@ impl<S: Served> Reload<S> {
 
     fn read_and_publish(&self) -> String {
         let started = Instant::now();
-        let mut reading =
-            self.library.compile(&self.overrides, &self.secrets, Some(&self.served.snapshot()));
+        let mut reading = self.library.compile(
+            &self.overrides,
+            &self.secrets,
+            Looked::Backends,
+            Some(&self.served.snapshot()),
+        );
         say_what_was_found(&reading);
         let live = match reading.compiled.take() {
             Some(compiled) => {
@@ -173,7 +179,8 @@ impl<S: Served> Reload<S> {
             ok: live.is_some(),
             diagnostics: reading.diagnostics,
         };
-        let in_force = live.is_some().then(|| in_force(&self.started_with, reading.gateway));
+        let in_force =
+            live.is_some().then(|| in_force(&self.started_with, reading.gateway, self.files_max));
         let need_restart =
             in_force.as_ref().map(|now| now.need_restart.clone()).unwrap_or_default();
         self.status.loaded(load, in_force);
@@ -197,8 +204,9 @@ impl<S: Served> Reload<S> {
     }
 }
 
-/// The settings in force once documents with the settings `now` serve, in a process that was started with others.
-pub fn in_force(started_with: &Gateway, mut now: Gateway) -> InForce {
+/// The settings in force once documents with the settings `now` serve, in a process that was started with others and
+/// may have `files_max` files open.
+pub fn in_force(started_with: &Gateway, mut now: Gateway, files_max: u64) -> InForce {
     let mut need_restart = Vec::new();
     let was = started_with.clone();
     stays("listen", was.listen, &mut now.listen, &mut need_restart);
@@ -207,6 +215,8 @@ pub fn in_force(started_with: &Gateway, mut now: Gateway) -> InForce {
     stays("log", was.log, &mut now.log, &mut need_restart);
     stays("drain_timeout", was.drain_timeout, &mut now.drain_timeout, &mut need_restart);
     stays("handover", was.handover, &mut now.handover, &mut need_restart);
+    let let_in = portway_proxy::connections_let_in(now.bounds.connections, files_max);
+    now.bounds.connections = u32::try_from(let_in).unwrap_or(now.bounds.connections);
     InForce { settings: serde_json::to_value(now).unwrap_or_default(), need_restart }
 }
 

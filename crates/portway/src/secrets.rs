@@ -13,6 +13,9 @@ use crate::stamps::Stamps;
 /// The largest file that is taken for a secret, in bytes.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
+/// Keys with fewer characters are warned of.
+const KEY_CHARS_MIN: usize = 16;
+
 /// The process's own environment and files.
 #[derive(Debug)]
 pub struct ProcessSecrets {
@@ -92,13 +95,37 @@ impl Secrets for ProcessSecrets {
     fn key_sha256(&self, key: &AppKey) -> Result<[u8; 32], String> {
         match key {
             AppKey::Env(name) => {
-                self.variable(name).map(|key| portway_policy::sha256(key.as_bytes()))
+                usable(&format!("the environment variable {name}"), self.variable(name)?)
             }
-            AppKey::File(path) => self.file(path).map(|key| portway_policy::sha256(key.as_bytes())),
+            AppKey::File(path) => usable(&format!("the file {path}"), self.file(path)?),
             AppKey::Sha256(hex) => {
                 from_hex(hex).ok_or_else(|| "a SHA-256 is 64 hexadecimal digits".to_owned())
             }
         }
+    }
+
+    fn weakness(&self, key: &AppKey) -> Option<String> {
+        let key = match key {
+            AppKey::Env(name) => self.variable(name),
+            AppKey::File(path) => self.file(path),
+            AppKey::Sha256(_) => return None,
+        };
+        let is_short = key.is_ok_and(|key| key.chars().count() < KEY_CHARS_MIN);
+        is_short.then(|| {
+            format!("has fewer than {KEY_CHARS_MIN} characters, so that it might be guessed")
+        })
+    }
+}
+
+/// The hash of a key, if a call can bring it: what no header can carry would never be the key of any call.
+fn usable(whose: &str, key: String) -> Result<[u8; 32], String> {
+    let is_carried = !key.bytes().any(|byte| byte.is_ascii_control()) && key.trim() == key;
+    if is_carried {
+        Ok(portway_policy::sha256(key.as_bytes()))
+    } else {
+        Err(format!(
+            "{whose} has a line break, another control character, or spaces around it, and so cannot be sent in a header"
+        ))
     }
 }
 

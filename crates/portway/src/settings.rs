@@ -5,12 +5,16 @@
 //! parsed, files found, defaults in their places. The list of what can be asked for is made from the
 //! document's own type, so that a field of `gateway` has its variable and its flag by itself.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use portway_model::{Gateway, LogFormat, Override, Setting, TlsDocument};
+use portway_model::{
+    Diagnostic, Gateway, Location, LogFormat, Override, Setting, Severity, TlsDocument,
+};
 use portway_proxy::telemetry::LogTarget;
 use portway_proxy::tls::{CertificateFiles, MinVersion, TlsFiles};
 
@@ -51,6 +55,72 @@ fn is_common(pointer: &str) -> bool {
 /// What was asked for from outside the documents: environment first, then flags.
 pub fn overrides(matches: Option<&ArgMatches>) -> Vec<Override> {
     overrides_from(|name| std::env::var(name).ok(), matches)
+}
+
+/// Variables of the environment that were probably meant as settings and are none, and settings that cannot be read.
+/// Those of `used` are what the documents refer to.
+pub fn environment_mistakes(used: &BTreeSet<String>) -> Vec<Diagnostic> {
+    environment_mistakes_of(std::env::vars_os(), used)
+}
+
+/// What every name of a setting begins with.
+const PREFIX: &str = "PORTWAY_";
+
+fn environment_mistakes_of(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+    used: &BTreeSet<String>,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (name, value) in variables {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        let is_setting = TABLE.iter().any(|setting| setting.env == name);
+        let told = if is_setting {
+            let fix = "give it a text in UTF-8, or remove it";
+            value.to_str().is_none().then(|| {
+                (
+                    Severity::Error,
+                    "setting-not-utf8",
+                    "its value is not UTF-8".to_owned(),
+                    fix.to_owned(),
+                )
+            })
+        } else if is_of_others(name) || used.contains(name) {
+            None
+        } else {
+            let near = portway_model::closest(name, TABLE.iter().map(|setting| &*setting.env));
+            let fix = match near {
+                Some(near) => format!("did you mean {near}?"),
+                None => "`portway run --help` names those that there are".to_owned(),
+            };
+            let message = format!("there is no setting {name}, so the variable does nothing");
+            Some((Severity::Warning, "unknown-variable", message, fix))
+        };
+        if let Some((severity, code, message, fix)) = told {
+            let file = format!("environment variable {name}");
+            let location = Location { file, line: 0, column: 0 };
+            found.push(Diagnostic {
+                severity,
+                code,
+                location,
+                pointer: String::new(),
+                message,
+                fix,
+            });
+        }
+    }
+    found.sort_by(|a, b| (a.severity, &a.location).cmp(&(b.severity, &b.location)));
+    found
+}
+
+/// Read elsewhere: the level of the log, what Kubernetes sets where a service is named `portway`, what the tests
+/// and this repository's own tools read.
+fn is_of_others(name: &str) -> bool {
+    const OTHERS: [&str; 4] =
+        [crate::logging::LEVEL_VARIABLE, "PORTWAY_CORPUS", "PORTWAY_EDITS", "PORTWAY_FAULTS"];
+    OTHERS.contains(&name)
+        || name == "PORTWAY_PORT"
+        || name.starts_with("PORTWAY_PORT_")
+        || name.starts_with("PORTWAY_SERVICE_")
 }
 
 fn overrides_from(
@@ -113,6 +183,21 @@ pub struct SettingFault {
     pub what: String,
     /// What can be done about it.
     pub fix: &'static str,
+    /// The field.
+    pub pointer: &'static str,
+}
+
+impl From<SettingFault> for Diagnostic {
+    fn from(fault: SettingFault) -> Self {
+        Self {
+            severity: Severity::Error,
+            code: "unusable-setting",
+            location: Location::default(),
+            pointer: fault.pointer.to_owned(),
+            message: fault.what,
+            fix: fault.fix.to_owned(),
+        }
+    }
 }
 
 impl Settings {
@@ -163,6 +248,7 @@ fn address(text: &str, field: &str) -> Result<SocketAddr, SettingFault> {
     text.parse().map_err(|_| SettingFault {
         what: format!("{field}: \"{text}\" is not an IP address with a port"),
         fix: "write for example 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080",
+        pointer: if field == "gateway.admin" { ADMIN } else { "/gateway/listen" },
     })
 }
 
@@ -177,6 +263,7 @@ fn refuse_open_admin(
         Some(address) if !address.ip().is_loopback() => Err(SettingFault {
             what: format!("{}: {address} is not a loopback address", given.origin),
             fix: "an admin listener that others can reach must be written in the document, as gateway.admin",
+            pointer: ADMIN,
         }),
         _ => Ok(()),
     }

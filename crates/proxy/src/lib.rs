@@ -44,4 +44,5 @@ pub mod upstream;
 mod vigil;
 mod worker;
 
+pub use live::connections_let_in;
 pub use proxy::{BindFault, Bound, Listen, Running, Settings, bind};

@@ -139,6 +139,15 @@ fn spec(backend: &portway_snapshot::Backend) -> BackendSpec {
     }
 }
 
+/// How many of `connections` callers are let in where the process may have `files_max` files open: each may need a
+/// connection to a backend as well, and some files are for everything else.
+pub fn connections_let_in(connections: u32, files_max: u64) -> u64 {
+    const OTHER_FILES: u64 = 256;
+    const LET_IN_MIN: u64 = 64;
+    let files = files_max.saturating_sub(OTHER_FILES) / 2;
+    u64::from(connections).min(files.max(LET_IN_MIN))
+}
+
 impl LiveBounds {
     /// The longest that a caller may not take anything of an answer.
     pub(crate) fn write_ms_over(&self, version: Version) -> u64 {
@@ -152,8 +161,6 @@ impl LiveBounds {
     fn new(bounds: &portway_model::Bounds, files_max: u64) -> Self {
         let bytes =
             |size: portway_model::ByteSize| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
-        // Each connection of a caller may need one to a backend; some files are for everything else.
-        let files = files_max.saturating_sub(256) / 2;
         Self {
             head: HeadLimits {
                 head_bytes: bytes(bounds.head_bytes),
@@ -165,7 +172,7 @@ impl LiveBounds {
             write_ms: bounds.write_timeout.as_ms(),
             idle_ms: bounds.idle_timeout.as_ms(),
             call_ms: bounds.call_timeout.as_ms(),
-            connections: u64::from(bounds.connections).min(files.max(64)),
+            connections: connections_let_in(bounds.connections, files_max),
             connections_per_address: bounds.connections_per_address,
             http2: Http2Bounds {
                 streams: bounds.http2.streams,

@@ -15,6 +15,7 @@ use std::sync::{Arc, LazyLock};
 use rustls::crypto::CryptoProvider;
 
 pub use client::{ClientTls, ClientTlsFiles, ClientTlsStore, connect};
+pub use files::{check_certificates, check_private_key};
 pub use names::{CertificateNames, sni_agrees};
 pub use server::{CertificateFiles, CertificateView, MinVersion, ServerTls, TlsFiles};
 

@@ -63,6 +63,12 @@ pub trait Secrets {
     /// # Errors
     /// As for [`Secrets::resolve`].
     fn key_sha256(&self, key: &AppKey) -> Result<[u8; 32], String>;
+
+    /// Why a key that can be had is a weak one, in words that continue "the key …". Nothing is known of those
+    /// that are given as hashes.
+    fn weakness(&self, _key: &AppKey) -> Option<String> {
+        None
+    }
 }
 
 /// What documents were compiled to.

@@ -18,7 +18,8 @@ fn size(text: &str, expected: Option<u64>) {
 fn durations() {
     duration("1ms", Some(1));
     duration("3s", Some(3_000));
-    duration("007s", Some(7_000));
+    duration("007s", None);
+    duration("012s", None);
     duration("10m", Some(600_000));
     duration("24h", Some(86_400_000));
     duration("366d", Some(DURATION_MS_MAX));
@@ -44,6 +45,9 @@ fn durations() {
 fn sizes() {
     size("0", Some(0));
     size("4096", Some(4_096));
+    size("0", Some(0));
+    size("010", None);
+    size("01KiB", None);
     size("1B", Some(1));
     size("64KiB", Some(65_536));
     size("1MB", Some(1_000_000));

@@ -140,3 +140,19 @@ fn nothing_can_be_changed() {
         assert_eq!(ask(address, request).0, expected, "{request}");
     }
 }
+
+/// Before, they kept everybody out until each of them had idled for ten seconds.
+#[test]
+fn a_crowd_that_says_nothing_keeps_nobody_out() {
+    let status = Arc::new(Status::default());
+    let (address, _end) = start(&status);
+    let crowd: Vec<TcpStream> =
+        (0..2 * CONNECTIONS_MAX).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for path in ["/live", "/metrics", "/snapshot"] {
+        assert_eq!(get_from(address, path, "localhost").0, 200, "{path}");
+    }
+    // Those that came first have made room.
+    let mut first = &crowd[0];
+    first.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert!(matches!(first.read(&mut [0]), Ok(0) | Err(_)));
+}

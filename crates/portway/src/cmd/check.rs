@@ -1,17 +1,18 @@
 //! `portway check`: every mistake in documents, with its place and how to mend it.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use clap::Args;
 use portway_snapshot::Secrets;
 use serde_json::json;
 
 use crate::cli;
-use crate::documents::{Library, Reading};
+use crate::documents::{Library, Looked, Reading};
 use crate::exit::Exit;
+use crate::reload;
 use crate::secrets::{AbsentSecrets, ProcessSecrets};
+use crate::settings::{self, Settings};
 use crate::terminal::{self, GOOD, Terminal};
-use crate::{reload, settings};
 
 /// Say every mistake in documents, with its place and how to mend it.
 #[derive(Debug, Args)]
@@ -28,7 +29,7 @@ pub struct Check {
     /// As one JSON object
     #[arg(long)]
     json: bool,
-    /// Also resolve the secrets, which `run` will need: variables are set, files are there
+    /// Also resolve the secrets, which `run` will need: variables are set, files and private keys are there
     #[arg(long)]
     secrets: bool,
 }
@@ -47,13 +48,24 @@ impl Check {
         } else {
             Box::new(AbsentSecrets)
         };
-        let reading = library.compile(&settings::overrides(None), &*secrets, None);
-        if self.json {
-            write_json(terminal, &reading)?;
-        } else {
-            write_text(terminal, &reading)?;
+        let looked = if self.secrets { Looked::All } else { Looked::Certificates };
+        let overrides = settings::overrides(None);
+        let mut reading = library.compile(&overrides, &*secrets, looked, None);
+        for found in settings::environment_mistakes(&reading.variables) {
+            reading.add(found);
         }
-        Ok(if reading.has_errors() { Exit::Mistakes } else { Exit::Done })
+        let resolved = Settings::resolve(&reading.gateway, &overrides, library.root().path());
+        if let Err(fault) = resolved {
+            reading.add(fault.into());
+        }
+        let exit = if reading.has_errors() { Exit::Mistakes } else { Exit::Done };
+        let written =
+            if self.json { write_json(terminal, &reading) } else { write_text(terminal, &reading) };
+        // Whoever has read enough (`| head -1`) is told the verdict all the same.
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(exit),
+        }
     }
 }
 
@@ -63,7 +75,7 @@ fn sizes(reading: &Reading) -> Option<(usize, usize)> {
     Some((services.len(), services.iter().map(|service| service.operations.len()).sum()))
 }
 
-fn write_json(terminal: &mut Terminal, reading: &Reading) -> std::io::Result<()> {
+fn write_json(terminal: &mut Terminal, reading: &Reading) -> io::Result<()> {
     let (services, operations) = sizes(reading).unzip();
     terminal.json(&json!({
         "ok": !reading.has_errors(),
@@ -74,7 +86,7 @@ fn write_json(terminal: &mut Terminal, reading: &Reading) -> std::io::Result<()>
     }))
 }
 
-fn write_text(terminal: &mut Terminal, reading: &Reading) -> std::io::Result<()> {
+fn write_text(terminal: &mut Terminal, reading: &Reading) -> io::Result<()> {
     let line_of = |found: &portway_model::Diagnostic| reading.sources.line_text(&found.location);
     terminal::write_diagnostics(&mut terminal.out, &reading.diagnostics, &line_of)?;
     let tally = terminal::tally(&reading.diagnostics);

@@ -54,21 +54,51 @@ impl Contract {
             let report = match report(Path::new(file), self.root.as_deref().map(Path::new)) {
                 Ok(report) => report,
                 Err(why) => {
-                    terminal.sorry(format!("{}: {why}", file.display()), "")?;
                     exit = Exit::Usage;
-                    continue;
+                    if !self.json {
+                        terminal.sorry(format!("{}: {why}", file.display()), "")?;
+                        continue;
+                    }
+                    unreadable(Path::new(file), why)
                 }
             };
             if !report.errors.is_empty() && exit == Exit::Done {
                 exit = Exit::Mistakes;
             }
-            if self.json {
-                terminal.json(&report)?;
-            } else {
-                write_report(terminal, &report)?;
+            let written =
+                if self.json { terminal.json(&report) } else { write_report(terminal, &report) };
+            // Whoever has read enough (`| head -1`) is told the verdict on all files all the same.
+            if let Err(error) = written
+                && error.kind() != io::ErrorKind::BrokenPipe
+            {
+                return Err(error.into());
             }
         }
         Ok(exit)
+    }
+}
+
+/// What is said of a file that cannot be read, to whoever asked for one object a file.
+fn unreadable(file: &Path, why: String) -> Report {
+    let file = file.display().to_string();
+    let told = Diagnostic {
+        severity: Severity::Error,
+        code: "contract-unreadable",
+        file: file.clone(),
+        pointer: String::new(),
+        line: 0,
+        column: 0,
+        message: why,
+        fix: String::new(),
+    };
+    Report {
+        file,
+        version: None,
+        operations: 0,
+        routable: 0,
+        warnings: Vec::new(),
+        errors: vec![told],
+        ms: 0,
     }
 }
 

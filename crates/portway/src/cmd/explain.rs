@@ -1,16 +1,22 @@
 //! `portway explain`: where a call would go, and why the others lost.
 
+mod caller;
+
 use std::io;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use portway_policy::Headers;
 use portway_snapshot::explain::{Candidate, ExplainRequest, Explanation, Route};
 
+use caller::{Caller, KnownSecrets};
+use serde::Serialize;
+
 use crate::cli;
-use crate::documents::Library;
+use crate::documents::{Library, Looked};
 use crate::exit::Exit;
-use crate::secrets::AbsentSecrets;
+use crate::secrets::ProcessSecrets;
 use crate::settings;
 use crate::terminal::{self, BAD, FAINT, GOOD, Harmless, STRONG, Terminal};
 
@@ -21,8 +27,8 @@ Examples:
   portway explain 'GET /shop/orders/7'
   portway explain 'POST https://api.example.com/shop/orders' -H 'x-api-key: …' --documents conf/
 
-Nothing is called: the documents are compiled and asked. Keys and counters are those of a running
-gateway, so that whether this key is valid and this limit is used up is not said here.")]
+Nothing is called: the documents are compiled and asked. Whose key it is, is said as far as the keys can be
+had here. Counters are those of a running gateway, so that whether a limit is used up is not said.")]
 pub struct Explain {
     /// Method and URL (or path): 'GET /shop/orders/7'
     #[arg(value_name = "CALL")]
@@ -36,6 +42,15 @@ pub struct Explain {
     /// As one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// What is said as JSON.
+#[derive(Serialize)]
+struct Explained<'a> {
+    #[serde(flatten)]
+    explanation: &'a Explanation,
+    /// `null` where no key is asked for.
+    caller: &'a Option<Caller>,
 }
 
 /// Header fields as they were given.
@@ -79,7 +94,8 @@ impl Explain {
                 return Ok(Exit::Usage);
             }
         };
-        let reading = library.compile(&settings::overrides(None), &AbsentSecrets, None);
+        let secrets = KnownSecrets::new(ProcessSecrets::new(library.root().path()));
+        let reading = library.compile(&settings::overrides(None), &secrets, Looked::None, None);
         let Some(compiled) = &reading.compiled else {
             let line_of =
                 |found: &portway_model::Diagnostic| reading.sources.line_text(&found.location);
@@ -99,10 +115,12 @@ impl Explain {
             headers: &headers,
         };
         let explanation = compiled.snapshot.explain(&request);
+        let missing = secrets.missing.load(Ordering::Relaxed);
+        let caller = caller::find(compiled, &request, &explanation, missing);
         if self.json {
-            terminal.json(&explanation)?;
+            terminal.json(&Explained { explanation: &explanation, caller: &caller })?;
         } else {
-            write_text(&mut terminal.out, &explanation)?;
+            write_text(&mut terminal.out, &explanation, caller.as_ref())?;
         }
         Ok(Exit::Done)
     }
@@ -149,7 +167,11 @@ fn parse_headers(fields: &[String]) -> anyhow::Result<Given> {
     Ok(Given(given))
 }
 
-fn write_text(out: &mut dyn io::Write, explanation: &Explanation) -> io::Result<()> {
+fn write_text(
+    out: &mut dyn io::Write,
+    explanation: &Explanation,
+    caller: Option<&Caller>,
+) -> io::Result<()> {
     let verdict = &explanation.verdict;
     let style = if explanation.route.is_some() { GOOD } else { BAD };
     writeln!(
@@ -169,7 +191,7 @@ fn write_text(out: &mut dyn io::Write, explanation: &Explanation) -> io::Result<
     write_candidates(out, "services", &explanation.services)?;
     write_candidates(out, "operations", &explanation.operations)?;
     match &explanation.route {
-        Some(route) => write_route(out, route),
+        Some(route) => write_route(out, route, caller),
         None => Ok(()),
     }
 }
@@ -192,7 +214,7 @@ fn write_candidates(
     Ok(())
 }
 
-fn write_route(out: &mut dyn io::Write, route: &Route) -> io::Result<()> {
+fn write_route(out: &mut dyn io::Write, route: &Route, caller: Option<&Caller>) -> io::Result<()> {
     writeln!(out, "\nwhat happens:")?;
     let mut row = |name: &str, value: String| {
         if value.is_empty() { Ok(()) } else { writeln!(out, "  {name:<11} {}", Harmless(&value)) }
@@ -202,6 +224,11 @@ fn write_route(out: &mut dyn io::Write, route: &Route) -> io::Result<()> {
     row("route", route.route.clone())?;
     row("parameters", parameters.join(", "))?;
     row("who", route.auth.clone())?;
+    if let Some(caller) = caller {
+        let refused = caller.refused.as_ref().map(|word| format!(" ({word})")).unwrap_or_default();
+        row("caller", format!("{}{refused}", caller.why))?;
+        row("plan", caller.plan.clone().unwrap_or_default())?;
+    }
     row("limits", route.limits.join(", "))?;
     row("at once", route.gates.join(", "))?;
     row("timeout", format!("{} ms", route.timeout_ms))?;

@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Args, FromArgMatches};
 use tokio::sync::oneshot;
 
 use crate::cli;
-use crate::documents::Library;
+use crate::documents::{Library, Looked};
 use crate::exit::Exit;
 use crate::handover::{Offer, Place};
 use crate::reload::{self, Reload};
@@ -76,7 +76,10 @@ impl Run {
             }
         };
         let secrets = ProcessSecrets::new(library.root().path());
-        let reading = library.compile(&self.overrides, &secrets, None);
+        let mut reading = library.compile(&self.overrides, &secrets, Looked::All, None);
+        for found in settings::environment_mistakes(&reading.variables) {
+            reading.add(found);
+        }
         reload::say_what_was_found(&reading);
         let Some(compiled) = reading.compiled else {
             terminal.sorry(
@@ -89,7 +92,8 @@ impl Run {
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let load =
             Load { at: SystemTime::now(), took_ms, ok: true, diagnostics: reading.diagnostics };
-        status.loaded(load, Some(reload::in_force(&reading.gateway, reading.gateway.clone())));
+        status
+            .loaded(load, Some(reload::in_force(&reading.gateway, reading.gateway.clone(), files)));
         let settings =
             match Settings::resolve(&reading.gateway, &self.overrides, library.root().path()) {
                 Ok(settings) => settings,
@@ -126,6 +130,7 @@ impl Run {
         let (watch, nudge) = Watch::new();
         let reload = Reload {
             certificates: certificates(&settings),
+            files_max: files,
             started_with: reading.gateway,
             library,
             overrides: self.overrides.clone(),

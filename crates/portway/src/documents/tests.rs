@@ -19,7 +19,7 @@ fn outcome(files: &[(&str, &str)]) -> Result<Vec<String>, Vec<String>> {
     }
     let asked = cli::Documents { paths: vec![directory.path().join(files[0].0).into()] };
     let library = Library::find(&asked).unwrap();
-    let reading = library.compile(&[], &AbsentSecrets, None);
+    let reading = library.compile(&[], &AbsentSecrets, Looked::All, None);
     match reading.compiled {
         Some(compiled) => {
             Ok(compiled.snapshot.services.iter().map(|service| service.name.to_string()).collect())

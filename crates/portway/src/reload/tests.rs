@@ -38,7 +38,7 @@ fn again(publish: fn() -> Result<(), Vec<String>>) -> (String, bool, Vec<&'stati
     let asked = cli::Documents { paths: vec![directory.path().into()] };
     let library = Library::find(&asked).unwrap();
     let secrets = ProcessSecrets::new(directory.path());
-    let reading = library.compile(&[], &secrets, None);
+    let reading = library.compile(&[], &secrets, Looked::All, None);
     let rejected = Arc::<AtomicUsize>::default();
     let reload = Reload {
         library,
@@ -51,6 +51,7 @@ fn again(publish: fn() -> Result<(), Vec<String>>) -> (String, bool, Vec<&'stati
             rejected: Arc::clone(&rejected),
         },
         status: Arc::default(),
+        files_max: 1_024,
         certificates: Stamps::default(),
     };
     let said = reload.again();
@@ -82,8 +83,10 @@ fn settings_that_need_a_restart_stay_as_they_were() {
     let mut now = was.clone();
     now.workers = Some(7);
     now.bounds.head_fields = 5;
-    let in_force = in_force(&was, now);
+    let in_force = in_force(&was, now, 1_024);
     assert_eq!(in_force.need_restart, ["workers"]);
     assert_eq!(in_force.settings["bounds"]["head_fields"], 5);
+    // As many as may be let in with so few files.
+    assert_eq!(in_force.settings["bounds"]["connections"], 384);
     assert!(in_force.settings["workers"].is_null());
 }

@@ -44,3 +44,25 @@ fn keys_as_hashes() {
         assert!(secrets.key_sha256(&AppKey::Sha256(bad.to_owned())).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn keys_that_no_header_can_carry_are_refused_and_short_ones_are_weak() {
+    let check = |key: &str, is_usable: bool, is_weak: bool| {
+        let secrets = ProcessSecrets::new(Path::new(".")).with("KEY", key.to_owned());
+        let name = AppKey::Env("KEY".into());
+        let hash = secrets.key_sha256(&name);
+        assert_eq!(hash.is_ok(), is_usable, "{key:?}");
+        assert!(hash.err().is_none_or(|why| !why.contains(key)), "{key:?} is shown");
+        let weakness = secrets.weakness(&name);
+        assert_eq!(weakness.is_some(), is_weak, "{key:?}");
+        assert!(weakness.is_none_or(|why| !why.contains(key)), "{key:?} is shown");
+    };
+    check("k-0123456789abcdef", true, false);
+    check("k-short", true, true);
+    check("k-0123456789\nabcdef", false, false);
+    check("k-0123456789abcdef\n", false, false);
+    check(" k-0123456789abcdef", false, false);
+    check("k-0123456789\x7fabcdef", false, false);
+    let hashed = AppKey::Sha256("0".repeat(64));
+    assert_eq!(ProcessSecrets::new(Path::new(".")).weakness(&hashed), None);
+}

@@ -91,3 +91,31 @@ fn files_are_relative_to_the_documents() {
     gateway.log.calls = LogFormat::Off;
     assert_eq!(Settings::resolve(&gateway, &[], Path::new("/")).unwrap().log, None);
 }
+
+#[test]
+fn variables_that_are_no_settings_are_told() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let used = BTreeSet::from(["PORTWAY_SHOP_KEY".to_owned()]);
+    let check = |name: &str, value: Vec<u8>, expected: Option<(Severity, &str)>| {
+        let variables = [(OsString::from(name), OsString::from_vec(value))];
+        let found = environment_mistakes_of(variables.into_iter(), &used);
+        let found = found.first().map(|found| {
+            assert_eq!(found.location.file, format!("environment variable {name}"));
+            (found.severity, found.fix.as_str())
+        });
+        assert_eq!(found, expected, "{name}");
+    };
+    let one = || b"1".to_vec();
+    check("PORTWAY_BOUNDS_HEAD_BYTES", one(), None);
+    check("PORTWAY_SHOP_KEY", one(), None);
+    check("PORTWAY_LOG", one(), None);
+    check("PORTWAY_SERVICE_HOST", one(), None);
+    check("PORTWAY_PORT_8080_TCP_ADDR", one(), None);
+    check("HOME", vec![0xff], None);
+    let near = "did you mean PORTWAY_BOUNDS_HEAD_BYTES?";
+    check("PORTWAY_BOUNDS_HEAD_BYTE", one(), Some((Severity::Warning, near)));
+    let far = "`portway run --help` names those that there are";
+    check("PORTWAY_QUITE_ANOTHER_THING", one(), Some((Severity::Warning, far)));
+    let utf8 = "give it a text in UTF-8, or remove it";
+    check("PORTWAY_WORKERS", vec![0xff], Some((Severity::Error, utf8)));
+}

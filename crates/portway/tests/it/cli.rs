@@ -97,6 +97,16 @@ fn a_wrong_command_line() {
         &["contract", "absent.json"],
         &Expected { code: 2, err: &["absent.json"], ..Expected::default() },
     );
+    // One object for each file, whatever it is.
+    check(
+        &[],
+        &["contract", "--json", "absent.json"],
+        &Expected {
+            code: 2,
+            out: &["{\"file\":\"absent.json\"", "\"version\":null", "contract-unreadable"],
+            ..Expected::default()
+        },
+    );
 }
 
 #[test]
@@ -283,15 +293,107 @@ fn settings_from_outside_are_checked_with_their_origin() {
 }
 
 #[test]
-fn a_closed_pipe_is_not_a_failure() {
-    let directory = directory(&[]);
+fn a_closed_pipe_is_not_a_failure_and_hides_no_mistake() {
+    let services: String = (0..2_000)
+        .map(|at| format!("  s{at}: {{ path: /s{at}, routes: [\"GET /\"], auht: public }}\n"))
+        .collect();
+    let wrong = format!("portway: 1\nservices:\n{services}");
+    let directory = directory(&[("portway.yaml", &wrong), ("no.json", "{}")]);
     let binary = env!("CARGO_BIN_EXE_portway");
-    let line = format!("{binary} schema | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}");
-    let output = std::process::Command::new("bash")
-        .arg("-c")
-        .arg(line)
-        .current_dir(directory.path())
-        .output()
-        .expect("bash runs");
-    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "0", "{output:?}");
+    let check = |arguments: &str, expected: &str| {
+        // Nobody reads, so that the first line already finds the pipe closed.
+        let line = format!("{binary} {arguments} | true; echo ${{PIPESTATUS[0]}}");
+        let output = std::process::Command::new("bash")
+            .arg("-c")
+            .arg(line)
+            .current_dir(directory.path())
+            .output()
+            .expect("bash runs");
+        let code = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(code.trim(), expected, "{arguments}: {output:?}");
+    };
+    check("schema", "0");
+    check("check", "1");
+    check("check --json", "1");
+    check("contract no.json no.json", "1");
+    check("contract --json no.json", "1");
+}
+
+#[test]
+fn check_looks_at_the_files_and_addresses_that_run_needs() {
+    let document = "\
+portway: 1
+gateway:
+  listen:
+    - { address: \"127.0.0.1:0\", tls: { certificates: [ { cert: absent.pem, key: text.pem } ] } }
+services:
+  hello:
+    routes: [\"GET /\"]
+    auth: public
+    backend: { targets: [\"https://127.0.0.1:9\"], tls: { ca: text.pem } }
+    operations:
+      \"GET /\": { backend: { targets: [\"https://127.0.0.1:9\"], tls: { ca: absent.pem } } }
+";
+    let files = [("portway.yaml", document), ("text.pem", "no certificate at all\n")];
+    let places = [
+        "portway.yaml:4:",
+        "absent.pem",
+        "unusable-file",
+        "portway.yaml:9:",
+        "text.pem",
+        "portway.yaml:11:",
+        "fix: correct the name",
+    ];
+    check(
+        &files,
+        &["check"],
+        &Expected { code: 1, out: &[&places[..], &["3 errors"]].concat(), ..Expected::default() },
+    );
+    // The key is a secret.
+    check(
+        &files,
+        &["check", "--secrets"],
+        &Expected { code: 1, out: &[&places[..], &["4 errors"]].concat(), ..Expected::default() },
+    );
+    check(&files, &["run"], &Expected { code: 1, err: &places, ..Expected::default() });
+    let directory = directory(&[("portway.yaml", HELLO)]);
+    let mut command = portway(directory.path(), &["check"]);
+    let (code, out, _) =
+        outcome(&command.env("PORTWAY_ADMIN", "0.0.0.0:0").output().expect("the binary runs"));
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("environment variable PORTWAY_ADMIN"), "{out}");
+    let mut command = portway(directory.path(), &["check"]);
+    let (code, out, _) =
+        outcome(&command.env("PORTWAY_BOUNDS_HEAD_BYTE", "1").output().expect("the binary runs"));
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("did you mean PORTWAY_BOUNDS_HEAD_BYTES?"), "{out}");
+}
+
+#[test]
+fn explain_says_whose_key_it_is_as_far_as_it_can_be_known() {
+    let document = "\
+portway: 1
+services:
+  shop: { routes: [\"GET /\"], backend: \"http://127.0.0.1:9\", auth: [key] }
+  other: { path: /other, routes: [\"GET /\"], backend: \"http://127.0.0.1:9\", auth: [key] }
+apps:
+  phone: { plan: gold, services: [shop], keys: [ { file: phone.key } ] }
+  web: { keys: [ { env: PORTWAY_TEST_UNSET_KEY } ] }
+plans:
+  gold: { limits: [\"9/s\"] }
+";
+    let files = [("portway.yaml", document), ("phone.key", "k-0123456789abcdef\n")];
+    let explain = |call: &str, key: Option<&str>, parts: &[&str]| {
+        let field = key.map(|key| format!("x-api-key: {key}")).unwrap_or_default();
+        let mut arguments = vec!["explain", call];
+        arguments.extend(key.iter().flat_map(|_| ["-H", field.as_str()]));
+        check(&files, &arguments, &Expected { out: parts, ..Expected::default() });
+        arguments.push("--json");
+        check(&files, &arguments, &Expected { out: &["\"caller\":{"], ..Expected::default() });
+    };
+    let good = Some("k-0123456789abcdef");
+    explain("GET /", good, &["the key is that of the app `phone`", "plan", "gold"]);
+    explain("GET /other/", good, &["which may not call the service `other` (app-not-allowed)"]);
+    explain("GET /", None, &["the call brings no key (credentials-missing)"]);
+    explain("GET /", Some("wrong"), &["none that is known", "one key cannot be had here"]);
 }

@@ -13,6 +13,22 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 /// Far more than a chain has, and about what a bundle of every public authority has.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
+/// Whether a file is there and has certificates, in a sentence that begins with its path if not.
+///
+/// # Errors
+/// When it cannot be read, or has none.
+pub fn check_certificates(path: &Path) -> Result<(), String> {
+    certificates(path, &read(path)?).map(drop)
+}
+
+/// The same for a private key.
+///
+/// # Errors
+/// When it cannot be read, or has none.
+pub fn check_private_key(path: &Path) -> Result<(), String> {
+    private_key(path, &read(path)?).map(drop)
+}
+
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let wrong = |error: std::io::Error| format!("{}: cannot be read: {error}", path.display());
     let mut bytes = Vec::new();

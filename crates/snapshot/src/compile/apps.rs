@@ -49,6 +49,14 @@ pub(super) fn compile(
                     continue;
                 }
             };
+            if let Some(why) = secrets.weakness(key) {
+                findings.warning(
+                    "weak-key",
+                    pointer.clone(),
+                    format!("a key of the app `{name}` {why}"),
+                    "make one with `openssl rand -hex 24`",
+                );
+            }
             match keys.get(&sha256) {
                 None => {
                     keys.insert(sha256, (Arc::clone(&compiled), pointer));

@@ -65,7 +65,7 @@ families! {
     ACCEPT_FAILURES = Counter "portway_accept_failures_total" [] "Connections that could not be accepted.";
     PROXY_HEADERS_INVALID = Counter "portway_proxy_headers_invalid_total" [] "Connections closed for a missing or wrong PROXY protocol header.";
     HTTP2_RESETS = Counter "portway_http2_resets_total" ["by"] "HTTP/2 streams of callers that were reset.";
-    BOUNDS_REACHED = Counter "portway_bounds_reached_total" ["bound"] "How often a bound was reached; the names are those of gateway.bounds.";
+    BOUNDS_REACHED = Counter "portway_bounds_reached_total" ["bound"] "How often a bound was reached; the names are those of gateway.bounds, and http2.frames: HTTP/2 frames that belong to no call.";
 
     RETRIES = Counter "portway_retries_total" ["result"] "Attempts after the first: made (also those that cost nothing of the budget), or denied by it.";
     POOL_USES = Counter "portway_pool_uses_total" ["connection"] "Attempts by the connection they took: opened, reused, or failed to open.";
