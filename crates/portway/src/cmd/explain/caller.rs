@@ -2,9 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use portway_model::{AppKey, SecretRef};
-use portway_policy::{Call, ParamSpans, Reason, Scheme};
+use portway_policy::{
+    Body, Call, Clock, Identified, MemoryCounters, ParamSpans, Reason, Scheme, World,
+};
 use portway_snapshot::explain::{ExplainRequest, Explanation};
 use portway_snapshot::{Compiled, Routed, Secrets};
 use serde::Serialize;
@@ -50,6 +53,20 @@ pub(super) struct Caller {
     pub(super) why: String,
 }
 
+/// The system's clock.
+struct Now;
+
+impl Clock for Now {
+    fn now_us(&self) -> u64 {
+        self.unix_ms() * 1_000
+    }
+
+    fn unix_ms(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
 /// Who is calling, where the call has an operation that asks.
 pub(super) fn find(
     compiled: &Compiled,
@@ -67,9 +84,11 @@ pub(super) fn find(
         method,
         scheme: Scheme::Http,
         host,
+        authority: host.as_bytes(),
         path,
         query,
         headers,
+        body: Body::None,
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         param_names: &operation.param_names,
         params: &params,
@@ -79,13 +98,19 @@ pub(super) fn find(
         1 => "; one key cannot be had here, and might be this one".to_owned(),
         count => format!("; {count} keys cannot be had here, and one of them might be this one"),
     };
-    let (app, refused, why) = match operation.rules.identify.identify(&call, &compiled.keys) {
-        Ok((None, _)) => return None,
-        Ok((Some(app), _)) if app.may_call(&operation.rules.service) => {
+    let world = World { clock: &Now, counters: &MemoryCounters::default(), keys: &compiled.keys };
+    let identified = operation.rules.identify.identify(&call, &world).map_err(|no| no.reason);
+    let (app, refused, why) = match identified {
+        Ok(Identified::Caller(None, _)) => return None,
+        Ok(Identified::HoldBody(_)) => {
+            let why = "the signature covers the body, which is not looked at here".to_owned();
+            (None, None, why)
+        }
+        Ok(Identified::Caller(Some(app), _)) if app.may_call(&operation.rules.service) => {
             let why = format!("the key is that of the app `{}`", app.name);
             (Some(app), None, why)
         }
-        Ok((Some(app), _)) => {
+        Ok(Identified::Caller(Some(app), _)) => {
             let why = format!(
                 "the key is that of the app `{}`, which may not call the service `{}`",
                 app.name, service.name
