@@ -95,9 +95,9 @@ impl Secrets for ProcessSecrets {
     fn key_sha256(&self, key: &AppKey) -> Result<[u8; 32], String> {
         match key {
             AppKey::Env(name) => {
-                usable(&format!("the environment variable {name}"), self.variable(name)?)
+                usable(&format!("the environment variable {name}"), &self.variable(name)?)
             }
-            AppKey::File(path) => usable(&format!("the file {path}"), self.file(path)?),
+            AppKey::File(path) => usable(&format!("the file {path}"), &self.file(path)?),
             AppKey::Sha256(hex) => {
                 from_hex(hex).ok_or_else(|| "a SHA-256 is 64 hexadecimal digits".to_owned())
             }
@@ -118,7 +118,7 @@ impl Secrets for ProcessSecrets {
 }
 
 /// The hash of a key, if a call can bring it: what no header can carry would never be the key of any call.
-fn usable(whose: &str, key: String) -> Result<[u8; 32], String> {
+fn usable(whose: &str, key: &str) -> Result<[u8; 32], String> {
     let is_carried = !key.bytes().any(|byte| byte.is_ascii_control()) && key.trim() == key;
     if is_carried {
         Ok(portway_policy::sha256(key.as_bytes()))
