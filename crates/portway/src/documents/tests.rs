@@ -129,3 +129,27 @@ fn what_the_command_line_names() {
     assert!(find(&["empty"]).unwrap_err().what.contains("no portway.yaml"));
     assert!(find(&["absent.yaml"]).is_err());
 }
+
+#[test]
+fn certificates_are_looked_for_beside_the_document_that_names_them() {
+    let with_ca = |name: &str| {
+        format!(
+            "portway: 1\nservices:\n  a:\n    routes: [\"GET /\"]\n    auth: public\n    backend:\n      targets: [\"https://127.0.0.1:1\"]\n      tls: {{ ca: {name} }}\n"
+        )
+    };
+    let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let root = "portway: 1\ninclude: [\"services/*.yaml\"]\n";
+    let found = |name: &str, expected: Result<&[&str], &[&str]>| {
+        let service = with_ca(name);
+        let files = [
+            ("portway.yaml", root),
+            ("services/a.yaml", service.as_str()),
+            ("services/ca.pem", certificate),
+            ("services/text.pem", "nothing of the kind"),
+        ];
+        check(&files, expected);
+    };
+    found("ca.pem", Ok(&["a"]));
+    found("text.pem", Err(&["a.yaml:8 unusable-file"]));
+    found("services/ca.pem", Err(&["a.yaml:8 unusable-file"]));
+}
