@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use portway_model::{Auth, Document, Location, Name};
+use portway_model::{AppKey, Auth, Document, HmacKey, Location, Name, SigningKey};
 use portway_policy::{App, MemoryKeys, Plan, Signer, Verifier};
 
 use super::finding::Findings;
@@ -23,97 +23,130 @@ pub(super) fn compile(
         .iter()
         .map(|(name, plan)| (name, Arc::new(Plan::compile(name, plan))))
         .collect();
-    let mut keys: BTreeMap<[u8; 32], (Arc<App>, String)> = BTreeMap::new();
-    let mut compiled_apps: BTreeMap<&Name, Arc<App>> = BTreeMap::new();
-    let mut signers: Vec<(Box<str>, Signer)> = Vec::new();
-    let mut verifiers: Vec<(Box<str>, Verifier)> = Vec::new();
-    for (name, app) in &document.apps {
+    let mut table = Table { locate, secrets, findings, keys: BTreeMap::new() };
+    let (mut signers, mut verifiers) = (Vec::new(), Vec::new());
+    for (name, app) in document.apps.iter().filter(|(_, app)| !app.disabled) {
         let base = place::member("/apps", name.as_str());
-        if app.disabled {
-            continue;
-        }
         let plan = app.plan.as_ref().and_then(|plan| plans.get(plan)).cloned();
         let compiled = Arc::new(App::new(name.clone(), app, plan));
-        compiled_apps.insert(name, Arc::clone(&compiled));
-        for (index, key) in app.keys.iter().enumerate() {
-            let pointer = place::list(&place::member(&base, "keys"), index);
-            let sha256 = match secrets.key_sha256(key) {
-                Ok(sha256) => sha256,
-                Err(why) => {
-                    findings.error(
-                        "unresolvable-key",
-                        pointer,
-                        format!("a key of the app `{name}` cannot be had: {why}"),
-                        "set the variable or file that is named, or correct its name",
-                    );
-                    continue;
-                }
-            };
-            if let Some(why) = secrets.weakness(key) {
-                findings.warning(
-                    "weak-key",
-                    pointer.clone(),
-                    format!("a key of the app `{name}` {why}"),
-                    "make one with `openssl rand -hex 24`",
-                );
-            }
-            match keys.get(&sha256) {
-                None => {
-                    keys.insert(sha256, (Arc::clone(&compiled), pointer));
-                }
-                Some((other, at)) => same_key(name, other, &locate(at), pointer, findings),
-            }
-        }
-        for (index, pair) in app.hmac.iter().enumerate() {
-            match secrets.resolve(&pair.secret) {
-                Ok(secret) => {
-                    signers.push((
-                        pair.id.as_str().into(),
-                        Signer::new(Arc::clone(&compiled), &secret),
-                    ));
-                }
-                Err(why) => findings.error(
-                    "unresolvable-key",
-                    place::member(&place::list(&place::member(&base, "hmac"), index), "secret"),
-                    format!("the secret of a key pair of the app `{name}` cannot be had: {why}"),
-                    "set the variable or file that is named, or correct its name",
-                ),
-            }
-        }
+        table.add_keys(&compiled, &app.keys, &base);
+        signers.extend(table.signers(&compiled, &app.hmac, &base));
+        verifiers.extend(table.verifiers(&compiled, &app.signing_keys, &base));
     }
-    for (name, app) in document.apps.iter().filter(|(_, app)| !app.disabled) {
-        let compiled = compiled_apps.get(name);
-        for (index, key) in app.signing_keys.iter().enumerate() {
-            let verifier = secrets.key_text(&key.key).and_then(|text| match (text, compiled) {
-                (Some(text), Some(app)) => Verifier::new(Arc::clone(app), key.algorithm, &text)
-                    .map(Some)
-                    .map_err(str::to_owned),
-                _ => Ok(None),
-            });
-            match verifier {
-                Ok(verifier) => {
-                    verifiers.extend(verifier.map(|found| (key.id.as_str().into(), found)))
-                }
-                Err(why) => {
-                    let base = place::member("/apps", name.as_str());
-                    findings.error(
-                        "unresolvable-key",
-                        place::member(
-                            &place::list(&place::member(&base, "signing_keys"), index),
-                            "key",
-                        ),
-                        format!("a signing key of the app `{name}` cannot be had: {why}"),
-                        "set the variable or file that is named to a key of this algorithm",
-                    );
-                }
-            }
-        }
-    }
+    let keys = table.keys;
     unused_plans(document, findings);
     unused_apps(document, findings);
     MemoryKeys::new(keys.into_iter().map(|(sha256, (app, _))| (sha256, app)))
         .with_signers(signers)
         .with_verifiers(verifiers)
+}
+
+/// The keys of all apps, as far as they were read.
+struct Table<'a> {
+    locate: &'a dyn Fn(&str) -> Location,
+    secrets: &'a dyn Secrets,
+    findings: &'a mut Findings,
+    /// By hash: whose it is, and where it stands.
+    keys: BTreeMap<[u8; 32], (Arc<App>, String)>,
+}
+
+impl Table<'_> {
+    fn add_keys(&mut self, app: &Arc<App>, keys: &[AppKey], base: &str) {
+        for (index, key) in keys.iter().enumerate() {
+            let pointer = place::list(&place::member(base, "keys"), index);
+            let sha256 = match self.secrets.key_sha256(key) {
+                Ok(sha256) => sha256,
+                Err(why) => {
+                    self.unresolvable(
+                        pointer,
+                        format!("a key of the app `{}` cannot be had: {why}", app.name),
+                    );
+                    continue;
+                }
+            };
+            if let Some(why) = self.secrets.weakness(key) {
+                self.findings.warning(
+                    "weak-key",
+                    pointer.clone(),
+                    format!("a key of the app `{}` {why}", app.name),
+                    "make one with `openssl rand -hex 24`",
+                );
+            }
+            match self.keys.get(&sha256) {
+                None => {
+                    self.keys.insert(sha256, (Arc::clone(app), pointer));
+                }
+                Some((other, at)) => {
+                    same_key(&app.name, other, &(self.locate)(at), pointer, self.findings);
+                }
+            }
+        }
+    }
+
+    fn signers(
+        &mut self,
+        app: &Arc<App>,
+        pairs: &[HmacKey],
+        base: &str,
+    ) -> Vec<(Box<str>, Signer)> {
+        let mut signers = Vec::new();
+        for (index, pair) in pairs.iter().enumerate() {
+            match self.secrets.resolve(&pair.secret) {
+                Ok(secret) => {
+                    signers.push((pair.id.as_str().into(), Signer::new(Arc::clone(app), &secret)));
+                }
+                Err(why) => {
+                    let pair = place::list(&place::member(base, "hmac"), index);
+                    self.unresolvable(
+                        place::member(&pair, "secret"),
+                        format!(
+                            "the secret of a key pair of the app `{}` cannot be had: {why}",
+                            app.name
+                        ),
+                    );
+                }
+            }
+        }
+        signers
+    }
+
+    fn verifiers(
+        &mut self,
+        app: &Arc<App>,
+        keys: &[SigningKey],
+        base: &str,
+    ) -> Vec<(Box<str>, Verifier)> {
+        let mut verifiers = Vec::new();
+        for (index, key) in keys.iter().enumerate() {
+            // No text: secrets are not looked for here.
+            let verifier = self.secrets.key_text(&key.key).and_then(|text| {
+                let verify = |text: String| Verifier::new(Arc::clone(app), key.algorithm, &text);
+                text.map(verify).transpose().map_err(str::to_owned)
+            });
+            match verifier {
+                Ok(found) => verifiers.extend(found.map(|found| (key.id.as_str().into(), found))),
+                Err(why) => {
+                    let key = place::list(&place::member(base, "signing_keys"), index);
+                    self.findings.error(
+                        "unresolvable-key",
+                        place::member(&key, "key"),
+                        format!("a signing key of the app `{}` cannot be had: {why}", app.name),
+                        "set the variable or file that is named to a key of this algorithm",
+                    );
+                }
+            }
+        }
+        verifiers
+    }
+
+    fn unresolvable(&mut self, pointer: String, message: String) {
+        self.findings.error(
+            "unresolvable-key",
+            pointer,
+            message,
+            "set the variable or file that is named, or correct its name",
+        );
+    }
 }
 
 /// Neither the key nor its hash is shown.
