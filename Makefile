@@ -14,7 +14,7 @@ help: ## Lists the commands
 build: ## Builds the optimised binary, target/release/portway
 	$(CARGO) build --release --locked -p portway
 
-release: ## Builds the binary that is given out, twice: target/release/portway, a tenth faster; about ten minutes
+release: ## Builds the binary that is given out, twice: target/release/portway, a tenth faster; a quarter of an hour
 	scripts/release.sh
 
 demo: ## Starts three sample modules and a gateway; without a terminal it tries them itself and ends

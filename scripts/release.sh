@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The binary that is given out: built twice, the second time from what the first counted while it carried calls of every
 # usual kind (profile-guided optimisation). A call takes about a tenth less time than with a plain optimised build.
-# Takes two builds of several minutes each; the result is target/release/portway.
+# Takes two builds of several minutes each, and a debug build for the calls; the result is target/release/portway.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
