@@ -349,9 +349,13 @@ fn is_form(content_type: &[u8]) -> bool {
     media_type.trim_ascii().eq_ignore_ascii_case(FORM)
 }
 
-/// Both readings: of the digest, and of its hexadecimal digits.
+/// Both readings: of the digest, and of its hexadecimal digits. The published client in Java writes the digits as a
+/// number, without the zeros in front: one body in sixteen.
 fn is_digest_of(md5: &[u8], body: &[u8]) -> bool {
-    md5 == hex_digest(body).as_bytes() || md5 == raw_digest(body).as_bytes()
+    let digits = hex_digits(body);
+    md5 == base64(digits.as_bytes()).as_bytes()
+        || md5 == raw_digest(body).as_bytes()
+        || md5 == base64(digits.trim_start_matches('0').as_bytes()).as_bytes()
 }
 
 fn raw_digest(body: &[u8]) -> String {
@@ -359,12 +363,16 @@ fn raw_digest(body: &[u8]) -> String {
 }
 
 fn hex_digest(body: &[u8]) -> String {
+    base64(hex_digits(body).as_bytes())
+}
+
+fn hex_digits(body: &[u8]) -> String {
     let digest = Md5::digest(body);
     let mut hex = String::with_capacity(2 * digest.len());
     for digit in digest.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
         hex.push(char::from_digit(u32::from(digit), 16).expect("four bits are a digit"));
     }
-    base64(hex.as_bytes())
+    hex
 }
 
 #[cfg(test)]

@@ -605,3 +605,19 @@ fn md5_of_the_standard() {
         assert_eq!(hex_digest(text.as_bytes()), base64(hex.as_bytes()));
     }
 }
+
+#[test]
+fn digits_without_the_zeros_in_front_are_taken_too() {
+    // `{"n":1}` has the digest 082c26c8….
+    let body = br#"{"n":1}"#;
+    for (digits, taken) in [
+        ("082c26c8a6bc75226a31da5495cc9292", true),
+        ("82c26c8a6bc75226a31da5495cc9292", true),
+        ("2c26c8a6bc75226a31da5495cc9292", false),
+        ("0082c26c8a6bc75226a31da5495cc9292", false),
+        ("082C26C8A6BC75226A31DA5495CC9292", false),
+        ("", false),
+    ] {
+        assert_eq!(is_digest_of(base64(digits.as_bytes()).as_bytes(), body), taken, "{digits}");
+    }
+}
