@@ -260,6 +260,8 @@ impl RequestChecks {
             });
         }
         let mut misfits = Vec::new();
+        // One text for all headers: most calls have several to be looked at.
+        let mut text = String::new();
         for (number, expected) in (0_u32..).zip(&self.parameters) {
             if misfits.len() >= PROBLEMS_MAX {
                 break;
@@ -278,20 +280,18 @@ impl RequestChecks {
                     self.one(expected, given, &mut misfits);
                 }
                 Location::Header => {
-                    let mut text: Option<String> = None;
+                    text.clear();
+                    let mut fields = 0_u32;
                     head.header(&expected.name, &mut |value| {
-                        let value = String::from_utf8_lossy(value);
-                        let value = value.trim();
-                        match &mut text {
-                            // Several fields are one list (RFC 9110 section 5.3).
-                            Some(text) => {
-                                text.push(',');
-                                text.push_str(value);
-                            }
-                            None => text = Some(value.to_owned()),
+                        // Several fields are one list (RFC 9110 section 5.3).
+                        if fields > 0 {
+                            text.push(',');
                         }
+                        fields = fields.saturating_add(1);
+                        text.push_str(String::from_utf8_lossy(value).trim());
                     });
-                    self.one(expected, text.as_deref().map(decode::Given::Header), &mut misfits);
+                    let given = (fields > 0).then_some(decode::Given::Header(&text));
+                    self.one(expected, given, &mut misfits);
                 }
                 Location::Cookie => {
                     let values = decode::cookies(&cookies, &expected.name);

@@ -167,7 +167,9 @@ impl<'s, 'v> Run<'s, 'v> {
             return false;
         }
         self.depth += 1;
-        let entered = self.scope.last() != Some(&node.resource);
+        // Only dynamic references ask where a value came through.
+        let entered =
+            !schemas.dynamic_anchors.is_empty() && self.scope.last() != Some(&node.resource);
         if entered {
             self.scope.push(node.resource);
         }
