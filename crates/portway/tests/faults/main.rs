@@ -4,6 +4,7 @@
 //! Every test prints its figures. What depends on the speed of the machine is only asserted by `make faults`,
 //! which sets `PORTWAY_FAULTS=full`, runs one test at a time, and makes the flood as long as its row asks.
 
+mod clock;
 mod dns;
 mod flood;
 mod network;
