@@ -32,6 +32,7 @@ edits: ## 3,000 edits of the documents, ten a second for five minutes, under cal
 
 faults: ## Slow peers, floods and broken networks at full size, optimised, with figures; minutes, on a quiet machine
 	PORTWAY_FAULTS=full $(CARGO) test --release --locked -p portway --test faults -- --nocapture --test-threads=1
+	PORTWAY_FAULTS=full $(CARGO) test --release --locked -p portway --test it -- --nocapture f13_
 	PORTWAY_FAULTS=full $(CARGO) test --release --locked -p portway-proxy --test attacks -- --nocapture f3_a_million
 
 lint: ## Format, clippy without warnings, the fuzz targets compile, and, if cargo-deny is installed, licences, bans and sources

@@ -146,6 +146,8 @@ pub struct Bounds {
     pub connections_per_address: u32,
     /// HTTP/2.
     pub http2: Http2Bounds,
+    /// Bytes of all bodies that are held at once to be looked at before their calls go on, of all callers together (503). Default 128MiB.
+    pub held_bytes: ByteSize,
 }
 
 impl Default for Bounds {
@@ -163,6 +165,7 @@ impl Default for Bounds {
             connections: 32_768,
             connections_per_address: 16_384,
             http2: Http2Bounds::default(),
+            held_bytes: ByteSize::from_bytes(128 << 20),
         }
     }
 }

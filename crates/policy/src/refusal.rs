@@ -54,6 +54,8 @@ pub enum Reason {
     TooManyConcurrent,
     /// A call that does not keep the contract.
     ContractBroken,
+    /// No room to hold the body.
+    NoRoom,
     /// The gateway is stopping.
     Draining,
 }
@@ -91,6 +93,7 @@ impl Reason {
         Self::QuotaExhausted,
         Self::TooManyConcurrent,
         Self::ContractBroken,
+        Self::NoRoom,
         Self::Draining,
     ];
 
@@ -286,6 +289,14 @@ impl Reason {
                               name), where in its value (pointer), the rule that is broken (rule, a keyword of the \
                               contract) and what it asks (detail); at most 32 of them. Nothing was sent to the backend. \
                               Correct the call; the same one will be refused again.",
+            },
+            Self::NoRoom => Entry {
+                word: "no-room",
+                status: 503,
+                title: "The gateway has no room for the request's body.",
+                explanation: "The body has to be read before the call can go on, and the bodies of other calls take all the \
+                              room that there is for that (bounds.held_bytes). Nothing was sent to the backend, so the \
+                              call may be repeated, after a short and growing pause.",
             },
             Self::Draining => Entry {
                 word: "draining",

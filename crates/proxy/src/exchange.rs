@@ -33,6 +33,7 @@ use crate::telemetry::Wire;
 use crate::timer::Timer;
 use crate::transfer::{self, BodyDeadlines, Download};
 use crate::upstream::{BackendState, Settings};
+use crate::websocket::Farewell;
 use crate::worker::Worker;
 
 /// Why a call does not reach its end as it should.
@@ -201,7 +202,7 @@ async fn decide_with_body(
     decision: &mut Option<Decision>,
 ) -> Result<(), Stop> {
     let body = hold(around, &needed, incoming, timer, record).await?;
-    match decide(around, Body::Held(&body), record, decision)? {
+    match decide(around, Body::Held(body.rest()), record, decision)? {
         Decided::Dispatch => {
             incoming.hold_body(body);
             Ok(())
@@ -475,8 +476,9 @@ async fn upgraded(
     let _shown = Switched::begin(around);
     let clock = around.worker.clock;
     let call_ms = record.started_us / 1_000 + around.live.bounds.call_ms;
-    let (up, down, ended) =
-        relay::relay(caller, backend, timer, clock, (call_ms, settings.idle_ms)).await;
+    let farewell = Farewell::of(&protocol, around.worker);
+    let deadlines = (call_ms, settings.idle_ms);
+    let (up, down, ended) = relay::relay(caller, backend, timer, clock, deadlines, farewell).await;
     record.bytes_in = up;
     record.bytes_out = down;
     ended.map_err(Stop::Cut)

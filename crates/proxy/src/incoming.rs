@@ -57,8 +57,8 @@ impl Incoming {
     }
 
     /// The whole body was read, and goes on from here.
-    pub(crate) fn hold_body(&mut self, body: Vec<u8>) {
-        let held = Some(Box::new(Held::new(body)));
+    pub(crate) fn hold_body(&mut self, held: Held) {
+        let held = Some(Box::new(held));
         match self {
             Self::Http1(http1) => http1.held = held,
             Self::Http2(http2) => http2.held = held,

@@ -33,6 +33,7 @@ mod relay;
 mod request;
 mod respond;
 mod rewind;
+mod room;
 mod scrape;
 mod shared;
 mod stream;
@@ -42,6 +43,7 @@ pub mod tls;
 mod transfer;
 pub mod upstream;
 mod vigil;
+mod websocket;
 mod worker;
 
 pub use live::connections_let_in;

@@ -1,4 +1,5 @@
-//! After a 101: bytes both ways, unread, until both sides have ended or nothing moves any more.
+//! After a 101: bytes both ways, unread, until both sides have ended or nothing moves any more. When the gateway drains,
+//! the caller of a WebSocket is told to go.
 
 use std::future::poll_fn;
 use std::io;
@@ -10,6 +11,7 @@ use crate::incoming::Http1Incoming;
 use crate::outgoing::Http1Outgoing;
 use crate::stream::Stream;
 use crate::timer::Timer;
+use crate::websocket::Farewell;
 use crate::worker::WorkerClock;
 
 /// One direction.
@@ -27,10 +29,25 @@ impl Direction {
         cx: &mut Context<'_>,
         (source, inbox): (&mut Stream, &mut Inbox),
         (sink, out): (&mut Stream, &mut Outbox),
+        mut farewell: Option<&mut Farewell<'_>>,
     ) -> Poll<io::Result<()>> {
         loop {
+            if let Some(words) = farewell.as_mut().and_then(|farewell| farewell.words()) {
+                out.bytes().extend_from_slice(words);
+            }
             if !inbox.is_empty() {
-                let count = ready!(out.poll_send(cx, sink, inbox.bytes(), false))?;
+                let bytes = inbox.bytes();
+                let Some(most) = farewell
+                    .as_ref()
+                    .map_or(Some(bytes.len()), |farewell| farewell.may_pass(bytes.len()))
+                else {
+                    inbox.consume(bytes.len());
+                    continue;
+                };
+                let count = ready!(out.poll_send(cx, sink, &bytes[..most], false))?;
+                if let Some(farewell) = &mut farewell {
+                    farewell.passed(&bytes[..count]);
+                }
                 inbox.consume(count);
                 self.bytes += count as u64;
                 continue;
@@ -60,6 +77,7 @@ pub(crate) async fn relay(
     timer: &mut Timer,
     clock: WorkerClock,
     (call_ms, idle_ms): (u64, u64),
+    mut farewell: Option<Farewell<'_>>,
 ) -> (u64, u64, Result<(), Fault>) {
     let (mut up, mut down) = (Direction::default(), Direction::default());
     let mut seen = None;
@@ -69,6 +87,7 @@ pub(crate) async fn relay(
                 cx,
                 (&mut caller.stream, &mut caller.inbox),
                 (&mut backend.stream, &mut backend.out),
+                None,
             )
         {
             return Poll::Ready(Ok(()));
@@ -78,6 +97,7 @@ pub(crate) async fn relay(
                 cx,
                 (&mut backend.stream, &mut backend.inbox),
                 (&mut caller.stream, &mut caller.out),
+                farewell.as_mut(),
             )
         {
             return Poll::Ready(Ok(()));

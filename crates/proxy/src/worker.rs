@@ -213,6 +213,7 @@ fn bound_of(reason: Reason) -> Option<Bound> {
         Reason::TargetTooLong => Bound::TargetBytes,
         Reason::BodyTooLarge => Bound::BodyBytes,
         Reason::BodyTimeout => Bound::BodyTimeout,
+        Reason::NoRoom => Bound::HeldBytes,
         _ => return None,
     })
 }

@@ -33,9 +33,9 @@ fn at_full(ms: u64) -> Duration {
 fn in_namespace(script: &str) -> Command {
     let mut command = Command::new("unshare");
     if rustix::process::getuid().is_root() {
-        command.arg("--net");
+        command.args(["--net", "--mount"]);
     } else {
-        command.args(["--user", "--map-root-user", "--net"]);
+        command.args(["--user", "--map-root-user", "--net", "--mount"]);
     }
     command.args(["sh", "-c", &format!("ip link set lo up && {script}")]).stdin(Stdio::null());
     command
@@ -43,12 +43,18 @@ fn in_namespace(script: &str) -> Command {
 
 /// Runs one of the tests below inside.
 fn run_inside(test: &str) {
-    let probe = in_namespace("nft add table inet probe").output();
+    run_inside_after("nft add table inet probe", "true", &format!("network::{test}"));
+}
+
+/// Runs an ignored test in a network of its own, after `before`. Without what `probe` tries, it is skipped.
+pub(crate) fn run_inside_after(probe: &str, before: &str, test: &str) {
+    let probe = in_namespace(probe).output();
     if !probe.as_ref().is_ok_and(|probe| probe.status.success()) {
         return skip(&format!("no network of its own, or no `nft` or `ip` for it: {probe:?}"));
     }
     let this = std::env::current_exe().expect("this program");
-    let script = format!("exec '{}' --exact network::{test} --ignored --nocapture", this.display());
+    let script =
+        format!("{before} && exec '{}' --exact {test} --ignored --nocapture", this.display());
     let status = in_namespace(&script).status().expect("it starts again");
     assert!(status.success(), "{test} failed in its network");
 }

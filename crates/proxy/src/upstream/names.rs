@@ -9,15 +9,17 @@
 //! * A TTL is held to 1 s – 5 min; after a failure it is tried again after 1 s, 2 s, 4 s … at most 30 s.
 //! * Of one name at most 256 addresses are used: the first by number, so that the choice does not change from answer to
 //!   answer.
-//! * Addresses that are no backend (unspecified, multicast, broadcast, and link-local, which has the metadata
-//!   services of clouds) are refused. A name that has answered with public addresses only may not turn
+//! * Addresses that are no backend (unspecified, multicast, broadcast, link-local, and the metadata services of
+//!   clouds) are refused, and so are loopback addresses, which are whatever else runs beside the gateway, unless
+//!   this machine itself says them (its hosts file, or a name of `localhost`). Who means one of them writes the
+//!   address instead of a name. A name that has answered with public addresses only may not turn
 //!   to private or loopback ones (DNS rebinding): these are refused and counted, and the old ones stay. To
 //!   move a name from public to private addresses, restart the gateway.
 //!
 //! What the addresses are used for is `state`'s business.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -37,6 +39,8 @@ const SERVICES_MAX: usize = 64;
 const TTL_S_MIN: u32 = 1;
 const TTL_S_MAX: u32 = 300;
 const RETRY_S_MAX: u32 = 30;
+/// The log hears of trouble with one name at most this often.
+const SAID_EVERY_MS: u64 = 60_000;
 /// One question, all tries of the resolver included.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -94,6 +98,8 @@ struct Known {
     stale_since_ms: Option<u64>,
     error: Option<Box<str>>,
     failures_in_row: u32,
+    /// When the log last heard of trouble with it.
+    said_ms: Option<u64>,
 }
 
 /// Addresses of one host name.
@@ -246,6 +252,7 @@ impl Name {
             let failed = known.stale_since_ms.is_some() || known.answered_ms.is_none();
             if failed {
                 self.failures.fetch_add(1, Ordering::Relaxed);
+                known.say(&self.question.name, now_ms);
             }
             (self.count)(if failed { Event::LookupFailed } else { Event::LookupOk });
             (!std::mem::replace(&mut known.tried, true), known.places != before, taken.wait_s)
@@ -282,6 +289,21 @@ struct Taken {
 }
 
 impl Known {
+    /// Tells the log of trouble, now and then.
+    fn say(&mut self, name: &str, now_ms: u64) {
+        if self.said_ms.is_some_and(|said_ms| now_ms.saturating_sub(said_ms) < SAID_EVERY_MS) {
+            return;
+        }
+        self.said_ms = Some(now_ms);
+        let why = self.error.as_deref().unwrap_or_default();
+        let kept = self.places.len();
+        tracing::warn!(
+            name,
+            kept,
+            "a backend's name cannot be looked up; the addresses known so far stay: {why}"
+        );
+    }
+
     fn take(&mut self, round: Round, srv: bool, now_ms: u64) -> Taken {
         let mut ttl_s = TTL_S_MAX;
         let mut refused = 0;
@@ -345,19 +367,26 @@ struct Merged {
 
 /// The addresses to go on with: see the file's head.
 fn merge(old: &Families, answers: Answers) -> Merged {
-    let was_public = !old.is_empty() && old.iter().all(|ip| !is_private(*ip));
+    let was_public = !old.is_empty() && old.iter().all(|ip| !is_private(meant(*ip)));
     let mut refused = 0;
     let mut ttl_s = TTL_S_MAX;
     let mut error = None;
     let mut absent = 0;
     let mut family = |answer: Result<Found<IpAddr>, NotFound>, old: &Vec<IpAddr>| match answer {
         Ok(found) => {
-            let all = found.records.len();
-            let mut kept: Vec<IpAddr> =
-                found.records.into_iter().filter(|ip| is_allowed(*ip, was_public)).collect();
-            refused += (all - kept.len()) as u64;
-            if kept.is_empty() {
-                error = Some(NotFound::Failed("every address of the answer was refused".into()));
+            let mut kept = Vec::with_capacity(found.records.len());
+            let mut last_refused = None;
+            for ip in found.records {
+                match objection(ip, found.is_local, was_public) {
+                    None => kept.push(ip),
+                    Some(why) => {
+                        refused += 1;
+                        last_refused = Some((ip, why));
+                    }
+                }
+            }
+            if let (true, Some((ip, why))) = (kept.is_empty(), last_refused) {
+                error = Some(NotFound::Failed(format!("{ip} was refused: {why}").into()));
                 return old.clone();
             }
             ttl_s = ttl_s.min(found.ttl_s);
@@ -393,21 +422,74 @@ impl Families {
     }
 }
 
-/// Whether an address may be a backend's; `was_public`: the name had public addresses only until now.
-fn is_allowed(ip: IpAddr, was_public: bool) -> bool {
-    let never = match ip.to_canonical() {
+/// Why an address that a name was answered with is not used. `was_public`: the name had public addresses only until
+/// now.
+fn objection(ip: IpAddr, is_local: bool, was_public: bool) -> Option<&'static str> {
+    let meant = meant(ip);
+    if is_nobody(meant) {
+        return Some("no backend can have this address");
+    }
+    if is_metadata(meant) {
+        return Some(
+            "it is where a cloud keeps credentials; write the address itself as the target if it is meant",
+        );
+    }
+    if meant.is_loopback() && !is_local {
+        return Some(
+            "it is this machine, said by the network; write `localhost` or the address itself as the target if it is meant",
+        );
+    }
+    let rebinds = was_public && is_private(meant);
+    rebinds.then_some(
+        "the name had public addresses only, and this one is private; restart if it has moved",
+    )
+}
+
+/// The IPv4 address that an IPv6 address stands for, if it does: mapped (RFC 4291), or translated on its way
+/// (RFC 6052, the well-known prefix).
+fn meant(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(v6) => match v6.segments() {
+            [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+                Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)).into()
+            }
+            _ => v6.into(),
+        },
+        v4 => v4,
+    }
+}
+
+fn is_nobody(ip: IpAddr) -> bool {
+    match ip {
+        // All of 0.0.0.0/8 is "this host" (RFC 1122), which systems take for themselves.
+        IpAddr::V4(v4) => v4.octets()[0] == 0 || v4.is_multicast() || v4.is_broadcast(),
+        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast(),
+    }
+}
+
+/// Link-local, where most clouds have their metadata service, and the addresses of those that have it elsewhere.
+fn is_metadata(ip: IpAddr) -> bool {
+    match ip {
         IpAddr::V4(v4) => {
-            v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() || v4.is_link_local()
+            v4.is_link_local()
+                || matches!(
+                    v4.octets(),
+                    [100, 100, 100, 200] | [168, 63, 129, 16] | [192, 0, 0, 192]
+                )
         }
-        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local(),
-    };
-    let rebinds = was_public && is_private(ip);
-    !(never || rebinds)
+        IpAddr::V6(v6) => {
+            v6.is_unicast_link_local()
+                || matches!(
+                    v6.segments(),
+                    [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
+                )
+        }
+    }
 }
 
 /// Loopback, RFC 1918, RFC 6598 (shared) and RFC 4193 (unique local) addresses.
 fn is_private(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
+    match ip {
         IpAddr::V4(v4) => {
             let [a, b, ..] = v4.octets();
             v4.is_private() || v4.is_loopback() || (a == 100 && (64..128).contains(&b))
@@ -497,7 +579,7 @@ async fn ask(
 }
 
 fn literal(ip: IpAddr) -> Answers {
-    let found = Ok(Found { records: vec![ip], ttl_s: TTL_S_MAX });
+    let found = Ok(Found { records: vec![ip], ttl_s: TTL_S_MAX, is_local: false });
     let absent = Err(NotFound::Absent);
     if ip.is_ipv4() { Answers { v4: found, v6: absent } } else { Answers { v4: absent, v6: found } }
 }

@@ -14,8 +14,9 @@ use hickory_resolver::config::{ResolveHosts, ResolverConfig};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::{RData, RecordType};
-use hickory_resolver::{ResolverBuilder, TokioResolver};
+use hickory_resolver::proto::op::Query;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::{Hosts, ResolverBuilder, TokioResolver};
 
 /// A family of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Found<T> {
     pub records: Vec<T>,
     /// For how many seconds they hold.
     pub ttl_s: u32,
+    /// Whether this machine itself says so (its hosts file, or the name `localhost`), and not somebody on the network.
+    pub is_local: bool,
 }
 
 /// Why there are no records.
@@ -82,6 +85,8 @@ pub trait Resolve: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct SystemResolver {
     inner: TokioResolver,
+    /// What `inner` looks at first.
+    hosts: Hosts,
 }
 
 /// One try at one name server takes at most this.
@@ -105,11 +110,26 @@ impl SystemResolver {
     fn from_builder(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<Self, String> {
         let options = builder.options_mut();
         options.cache_size = 0;
+        // Who guesses at answers has to guess the case of each letter, too. A server that does not keep it is asked
+        // again over TCP.
+        options.case_randomization = true;
         options.timeout = options.timeout.min(TRY_TIMEOUT);
         options.use_hosts_file = ResolveHosts::Always;
         let inner =
             builder.build().map_err(|error| format!("cannot set up name resolution: {error}"))?;
-        Ok(Self { inner })
+        let hosts = Hosts::from_system().unwrap_or_default();
+        Ok(Self { inner, hosts })
+    }
+
+    /// Whether a question about addresses is answered by this machine alone.
+    fn is_local(&self, name: &str, of: RecordType) -> bool {
+        let is_localhost = {
+            let bare = name.trim_end_matches('.').to_ascii_lowercase();
+            bare == "localhost" || bare.ends_with(".localhost")
+        };
+        is_localhost
+            || Name::from_utf8(name)
+                .is_ok_and(|name| self.hosts.lookup_static_host(&Query::query(name, of)).is_some())
     }
 
     async fn ask<T>(
@@ -124,7 +144,7 @@ impl SystemResolver {
         if records.is_empty() {
             return Err(NotFound::Absent);
         }
-        Ok(Found { records, ttl_s: ttl_s(&lookup) })
+        Ok(Found { records, ttl_s: ttl_s(&lookup), is_local: self.is_local(name, of) })
     }
 }
 

@@ -10,6 +10,8 @@ use super::*;
 #[derive(Clone)]
 pub(in crate::upstream) enum Says {
     Addresses(Vec<IpAddr>, u32),
+    /// What the hosts file has.
+    Local(Vec<IpAddr>),
     Services(Vec<Service>, u32),
     Absent,
     Failed,
@@ -45,7 +47,8 @@ impl Resolve for Script {
     fn addresses<'a>(&'a self, name: &'a str, family: Family) -> Asked<'a, IpAddr> {
         Box::pin(async move {
             match self.next(name, if family == Family::V4 { "a" } else { "aaaa" }) {
-                Says::Addresses(records, ttl_s) => Ok(Found { records, ttl_s }),
+                Says::Addresses(records, ttl_s) => Ok(Found { records, ttl_s, is_local: false }),
+                Says::Local(records) => Ok(Found { records, ttl_s: 10, is_local: true }),
                 Says::Failed => Err(NotFound::Failed("SERVFAIL".into())),
                 Says::Silent => std::future::pending().await,
                 Says::Absent | Says::Services(..) => Err(NotFound::Absent),
@@ -56,10 +59,10 @@ impl Resolve for Script {
     fn services<'a>(&'a self, name: &'a str) -> Asked<'a, Service> {
         Box::pin(async move {
             match self.next(name, "srv") {
-                Says::Services(records, ttl_s) => Ok(Found { records, ttl_s }),
+                Says::Services(records, ttl_s) => Ok(Found { records, ttl_s, is_local: false }),
                 Says::Failed => Err(NotFound::Failed("SERVFAIL".into())),
                 Says::Silent => std::future::pending().await,
-                Says::Absent | Says::Addresses(..) => Err(NotFound::Absent),
+                Says::Absent | Says::Addresses(..) | Says::Local(_) => Err(NotFound::Absent),
             }
         })
     }
@@ -231,6 +234,68 @@ async fn addresses_that_are_no_backend_are_refused() {
     check(&[("shop.test", "aaaa", &answers)], &[(0, &["fd00::1"], false)]).await;
     let answers = [a(&["169.254.169.254"])];
     check(&[("shop.test", "a", &answers)], &[(0, &[], false)]).await;
+}
+
+/// Addresses that the network may not give to a name; a private one beside them is used all the same.
+#[tokio::test(start_paused = true)]
+async fn f8_addresses_of_the_machine_and_of_metadata_services_are_refused() {
+    for refused in [
+        "127.0.0.1",
+        "127.8.8.8",
+        "0.0.0.0",
+        "0.1.2.3",
+        "169.254.169.254",
+        "169.254.0.23",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+    ] {
+        check(
+            &[("shop.test", "a", &[a(&[refused, "10.0.0.1"])])],
+            &[(0, &["10.0.0.1"], false), (30, &["10.0.0.1"], false)],
+        )
+        .await;
+        check(&[("shop.test", "a", &[a(&[refused])])], &[(0, &[], false), (30, &[], false)]).await;
+        // Once there was a good answer, that one stays.
+        let rebinds = [a(&["10.0.0.1"]), a(&[refused])];
+        check(&[("shop.test", "a", &rebinds)], &[(30, &["10.0.0.1"], true)]).await;
+    }
+    for refused in [
+        "::1",
+        "::",
+        "fe80::1",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+    ] {
+        check(
+            &[("shop.test", "aaaa", &[a(&[refused, "fd00::1"])])],
+            &[(0, &["fd00::1"], false), (30, &["fd00::1"], false)],
+        )
+        .await;
+    }
+    // SRV records with an address for a host are no way round it.
+    let services = [Says::Services(vec![service(0, 0, 80, "127.0.0.1.")], 1)];
+    let script = Script::new(&[("_http._tcp.shop.test", "srv", &services)]);
+    let names = names(&script);
+    let name = names.watch(&Question { name: "_http._tcp.shop.test".into(), srv: true });
+    pass(10).await;
+    assert_eq!((name.places().len(), name.view().refused), (0, 1));
+    assert!(name.view().error.is_some_and(|error| error.contains("`localhost`")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_machine_itself_says_may_be_the_machine() {
+    check(
+        &[("shop.test", "a", &[Says::Local(ips(&["127.0.1.1"]))])],
+        &[(0, &["127.0.1.1"], false), (30, &["127.0.1.1"], false)],
+    )
+    .await;
+    let metadata = [Says::Local(ips(&["169.254.169.254"]))];
+    check(&[("shop.test", "a", &metadata)], &[(0, &[], false)]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -97,7 +97,7 @@ async fn answers_come_with_their_ttl_and_are_not_remembered() {
         let found = resolver.addresses("shop.test", Family::V4).await.unwrap();
         let expected: Vec<IpAddr> =
             vec![Ipv4Addr::new(10, 0, 0, 1).into(), Ipv4Addr::new(10, 0, 0, 2).into()];
-        assert_eq!(found, Found { records: expected, ttl_s: 30 });
+        assert_eq!(found, Found { records: expected, ttl_s: 30, is_local: false });
         assert_eq!(asked.load(Ordering::Relaxed), round);
     }
     assert_eq!(resolver.addresses("short.test", Family::V4).await.unwrap().ttl_s, 0);
@@ -122,7 +122,7 @@ async fn services_are_read() {
     let resolver = resolver(at);
     let found = resolver.services("_http._tcp.shop.test").await.unwrap();
     let service = Service { priority: 10, weight: 5, port: 8_080, host: "one.test.".into() };
-    assert_eq!(found, Found { records: vec![service], ttl_s: 20 });
+    assert_eq!(found, Found { records: vec![service], ttl_s: 20, is_local: false });
     assert_eq!(resolver.services("_none._tcp.shop.test").await, Err(NotFound::Absent));
 }
 
@@ -133,5 +133,6 @@ async fn localhost_needs_no_server() {
     let resolver = SystemResolver::from_builder(builder).unwrap();
     let found = resolver.addresses("localhost", Family::V4).await.unwrap();
     assert_eq!(found.records, [IpAddr::from([127, 0, 0, 1])]);
+    assert!(found.is_local, "this machine says so");
     assert!(resolver.addresses("shop.test", Family::V4).await.is_err());
 }
