@@ -146,6 +146,8 @@ pub struct Bounds {
     pub connections_per_address: u32,
     /// HTTP/2.
     pub http2: Http2Bounds,
+    /// How long a call may have to wait for its turn on a thread that has too much to do, before calls are refused (503): those of the lowest priority first, and more of them as long as it goes on. `0s` refuses none. Default 250ms.
+    pub lag: Duration,
 }
 
 impl Default for Bounds {
@@ -163,6 +165,7 @@ impl Default for Bounds {
             connections: 32_768,
             connections_per_address: 16_384,
             http2: Http2Bounds::default(),
+            lag: Duration::from_ms(250),
         }
     }
 }

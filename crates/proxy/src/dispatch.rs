@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use portway_http1::{Known, RequestKind, ResponseHead};
-use portway_model::{Balance, HashOn, HostHeader, Priority};
+use portway_model::{Balance, HashOn, HostHeader};
 use portway_policy::{Call, Phase};
 use portway_snapshot::Operation;
 
@@ -21,6 +21,7 @@ use crate::forward::{self, Forward};
 use crate::guard::Guard;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
+use crate::overload::priority_of;
 use crate::record::Record;
 use crate::request::Version;
 use crate::telemetry::Event;
@@ -266,10 +267,7 @@ async fn queue(
     timer: &mut Timer,
 ) -> Result<Slot, Stop> {
     let is_bodiless = !to.around.request.has_body();
-    let app = to.decision.permit.app();
-    let plan = app.and_then(|app| app.plan.as_ref());
-    let priority = plan.map_or(Priority::Normal, |plan| plan.priority);
-    let mut entering = pin!(to.state.enter(priority));
+    let mut entering = pin!(to.state.enter(priority_of(&to.decision.permit)));
     timer.set(to.due_ms);
     poll_fn(|cx| {
         if let Poll::Ready(entered) = entering.as_mut().poll(cx) {

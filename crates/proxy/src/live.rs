@@ -50,6 +50,8 @@ pub(crate) struct LiveBounds {
     pub(crate) connections: u64,
     pub(crate) connections_per_address: u32,
     pub(crate) http2: Http2Bounds,
+    /// 0: any.
+    pub(crate) lag_ms: u64,
 }
 
 /// Bounds of HTTP/2 connections.
@@ -180,6 +182,7 @@ impl LiveBounds {
                 connection_head_bytes: bounds.http2.connection_head_bytes.as_bytes(),
                 stall_ms: bounds.http2.stall_timeout.as_ms(),
             },
+            lag_ms: bounds.lag.as_ms(),
         }
     }
 }

@@ -43,7 +43,13 @@ const LOOK_MS: u64 = 5;
 
 /// The logarithm of some microseconds, base 2, in parts; linear between powers, and never more than 2^32 µs.
 const fn logarithm(us: u64) -> u64 {
-    let us = if us == 0 { 1 } else if us > u32::MAX as u64 { u32::MAX as u64 } else { us };
+    let us = if us == 0 {
+        1
+    } else if us > u32::MAX as u64 {
+        u32::MAX as u64
+    } else {
+        us
+    };
     let whole = us.ilog2();
     let rest = (us - (1 << whole)) << 8 >> whole;
     (whole as u64) << 8 | rest

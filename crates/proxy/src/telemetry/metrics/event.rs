@@ -41,6 +41,8 @@ pub enum Bound {
     Http2ConnectionHeadBytes,
     /// Time for an HTTP/2 stream that does not move.
     Http2StallTimeout,
+    /// How long a call may wait for its turn.
+    Lag,
 }
 
 impl Bound {
@@ -62,6 +64,7 @@ impl Bound {
         Self::Http2Frames,
         Self::Http2ConnectionHeadBytes,
         Self::Http2StallTimeout,
+        Self::Lag,
     ];
 
     /// The name of the setting.
@@ -83,6 +86,7 @@ impl Bound {
             Self::Http2Frames => "http2.frames",
             Self::Http2ConnectionHeadBytes => "http2.connection_head_bytes",
             Self::Http2StallTimeout => "http2.stall_timeout",
+            Self::Lag => "lag",
         }
     }
 }

@@ -318,7 +318,10 @@ impl Control {
             self.raised = 0;
             let fresh = self.compare(window.fresh);
             let seen = if fresh.known >= SAMPLES_LEAST { fresh } else { seen };
-            if judged && seen.rise >= RISE && self.start(awaiting, seen.rise, window.answers(), Why::Doubt) {
+            if judged
+                && seen.rise >= RISE
+                && self.start(awaiting, seen.rise, window.answers(), Why::Doubt)
+            {
                 return true;
             }
             self.learn(window, 0.0);
@@ -359,7 +362,8 @@ impl Control {
         if limit > from * CUT.1 {
             return false;
         }
-        self.phase = Phase::Trying(Trial { from, rise, answers, why, drains: 0, is_settled: false });
+        self.phase =
+            Phase::Trying(Trial { from, rise, answers, why, drains: 0, is_settled: false });
         self.limit = limit;
         true
     }
@@ -448,7 +452,9 @@ impl Control {
         }
         self.smooth += 0.3 * (seen.rise - self.smooth);
         let is_risen = self.smooth >= RISE_HELD || seen.rise >= 2.0 * RISE_HELD;
-        if is_risen && self.start(self.limit, seen.rise.max(self.smooth), window.answers(), Why::Again) {
+        if is_risen
+            && self.start(self.limit, seen.rise.max(self.smooth), window.answers(), Why::Again)
+        {
             return true;
         }
         if self.smooth < -0.15 {

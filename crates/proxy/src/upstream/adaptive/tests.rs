@@ -4,7 +4,8 @@ use super::*;
 
 #[test]
 fn logarithms_are_those_of_microseconds() {
-    for (us, expected) in [(0, 0.0), (1, 0.0), (2, 1.0), (3, 1.5), (1_024, 10.0), (u64::MAX, 32.0)] {
+    for (us, expected) in [(0, 0.0), (1, 0.0), (2, 1.0), (3, 1.5), (1_024, 10.0), (u64::MAX, 32.0)]
+    {
         let logarithm = logarithm(us) as f32 / PARTS;
         assert!((logarithm - expected).abs() < 0.01, "{us}: {logarithm}");
     }

@@ -15,11 +15,7 @@ async fn enter(gate: &Arc<Gate>, most: Duration) -> Result<Place, Failure> {
     enter_as(gate, Priority::Normal, most).await
 }
 
-async fn enter_as(
-    gate: &Arc<Gate>,
-    priority: Priority,
-    most: Duration,
-) -> Result<Place, Failure> {
+async fn enter_as(gate: &Arc<Gate>, priority: Priority, most: Duration) -> Result<Place, Failure> {
     gate.enter(priority, Patience { most, look: most, since_ms: 0 }, || {}).await
 }
 

@@ -363,10 +363,7 @@ impl Scene {
             return;
         }
         let tallies = self.sums.map(|sums| {
-            sums.map(|(count, sum)| Tally {
-                count,
-                mean: (sum / f64::from(count.max(1))) as f32,
-            })
+            sums.map(|(count, sum)| Tally { count, mean: (sum / f64::from(count.max(1))) as f32 })
         });
         let window = Window {
             fresh: &tallies[0],
@@ -462,7 +459,8 @@ fn an_overload_of_a_backend_of_great_variance_is_survived() {
 fn check(name: &str, operations: &[Operation], stages: &[(Stage, f64)]) {
     const SEEDS: u64 = 9;
     let bare: Vec<Stage> = stages.iter().map(|(stage, _)| *stage).collect();
-    let outcomes: Vec<_> = (0..SEEDS).map(|seed| Scene::new(seed, operations, &bare).run()).collect();
+    let outcomes: Vec<_> =
+        (0..SEEDS).map(|seed| Scene::new(seed, operations, &bare).run()).collect();
     for (at, (_, most)) in stages.iter().enumerate() {
         let mut lost: Vec<f64> = outcomes
             .iter()
@@ -508,10 +506,9 @@ fn a_backend_that_is_merely_slow_is_not_held() {
 
 #[test]
 fn a_burst_is_let_through_to_a_backend_that_can_take_it() {
-    for (name, work, rate) in [
-        ("fast", Work::Fixed(20_000.0), 700.0),
-        ("slow", Work::Varied(300_000.0, 0.5), 100.0),
-    ] {
+    for (name, work, rate) in
+        [("fast", Work::Fixed(20_000.0), 700.0), ("slow", Work::Varied(300_000.0, 0.5), 100.0)]
+    {
         let stages = [
             (wide(3_000, rate, 1.0), 0.0),
             (wide(1_000, rate * 10.0, 1.0), 0.0),
@@ -558,7 +555,11 @@ fn calls_that_wait_for_something_do_not_keep_the_others_out() {
     check(
         "one in fifty waits for a quarter of a minute",
         &[poll, quick],
-        &[(narrow(30_000, 700.0, 20), 0.0), (narrow(2_000, 2_000.0, 20), 0.53), (narrow(1_000, 700.0, 20), 0.02)],
+        &[
+            (narrow(30_000, 700.0, 20), 0.0),
+            (narrow(2_000, 2_000.0, 20), 0.53),
+            (narrow(1_000, 700.0, 20), 0.02),
+        ],
     );
 }
 
@@ -584,7 +585,10 @@ fn the_limit_is_never_nought_nor_more_than_the_ceiling() {
             let mut stale = fresh;
             for tally in fresh.iter_mut().chain(&mut stale).take(80) {
                 let count = (random.next() % 40) as u32;
-                *tally = Tally { count, mean: if count > 0 { random.unit() as f32 * 32.0 } else { 0.0 } };
+                *tally = Tally {
+                    count,
+                    mean: if count > 0 { random.unit() as f32 * 32.0 } else { 0.0 },
+                };
             }
             let window = Window {
                 fresh: &fresh,
