@@ -257,7 +257,10 @@ fn observe(
         // It answers before it has heard all.
         true => return,
     };
-    to.state.observe(to.number, begun_us, now_us);
+    let overload = &to.around.worker.overload;
+    if to.state.observe(to.number, (begun_us, now_us, overload.lag_us())) {
+        overload.probe(to.around.worker.clock);
+    }
 }
 
 /// Waits for a place among the calls of the backend.

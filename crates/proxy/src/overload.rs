@@ -14,6 +14,8 @@ use portway_policy::Permit;
 use crate::telemetry::Random;
 use crate::worker::WorkerClock;
 
+/// From measurement to measurement, at least.
+const PROBE_US: u64 = 5_000;
 /// Ticks in a row in which a worker lags until it refuses calls.
 const PATIENT_TICKS: u32 = 5;
 /// Parts in which a priority is refused.
@@ -31,31 +33,43 @@ pub(crate) struct Overload {
     level: Cell<u32>,
     lagging_ticks: Cell<u32>,
     /// When the task was put at the end, if its turn has not come.
-    asked_ms: Cell<Option<u64>>,
-    lag_ms: Cell<u64>,
+    asked_us: Cell<Option<u64>>,
+    /// When that was last done.
+    probed_us: Cell<u64>,
+    lag_us: Cell<u64>,
 }
 
 impl Overload {
     /// Looks how long it took, and asks anew.
     pub(crate) fn tick(self: &Rc<Self>, clock: WorkerClock, most_ms: u64) {
-        if most_ms == 0 {
-            return self.level.set(0);
+        let now_us = clock.now_us();
+        let waiting_us = self.asked_us.get().map_or(0, |asked_us| now_us.saturating_sub(asked_us));
+        self.judge(self.lag_us.get().max(waiting_us) / 1_000, most_ms);
+        self.probe(clock);
+    }
+
+    /// Measures how long it takes until it is one's turn, if that was not done a moment ago.
+    pub(crate) fn probe(self: &Rc<Self>, clock: WorkerClock) {
+        let now_us = clock.now_us();
+        if self.asked_us.get().is_some() || now_us < self.probed_us.get() + PROBE_US {
+            return;
         }
-        let now_ms = clock.now_ms();
-        let waiting_ms = self.asked_ms.get().map_or(0, |asked_ms| now_ms.saturating_sub(asked_ms));
-        self.judge(self.lag_ms.get().max(waiting_ms), most_ms);
-        if self.asked_ms.get().is_none() {
-            self.asked_ms.set(Some(now_ms));
-            let overload = Rc::clone(self);
-            tokio::task::spawn_local(async move {
-                overload.asked_ms.set(None);
-                overload.lag_ms.set(clock.now_ms().saturating_sub(now_ms));
-            });
-        }
+        self.asked_us.set(Some(now_us));
+        self.probed_us.set(now_us);
+        let overload = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            overload.asked_us.set(None);
+            overload.lag_us.set(clock.now_us().saturating_sub(now_us));
+        });
+    }
+
+    /// How long something that is ready waits for its turn.
+    pub(crate) fn lag_us(&self) -> u64 {
+        self.lag_us.get()
     }
 
     fn judge(&self, lag_ms: u64, most_ms: u64) {
-        if lag_ms <= most_ms {
+        if lag_ms <= most_ms || most_ms == 0 {
             self.lagging_ticks.set(0);
             return self.level.set(self.level.get().saturating_sub(FALL));
         }

@@ -8,7 +8,7 @@ mod control;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use control::{Control, SLOTS, Step, Tally, Window};
+use control::{Control, OPEN_LEAST, SLOTS, Step, Tally, Tight, Window};
 
 use super::gate::Gate;
 
@@ -26,8 +26,13 @@ pub(super) struct Adaptive {
     look_ms: AtomicU64,
     /// Operations whose calls are not counted, a bit each.
     long: AtomicU64,
-    /// How long one waits while there is a line at the backend; 0 while there is none.
+    /// Whether it is to be found out how long answers wait here for their turn.
+    suspects: AtomicBool,
+    /// How long one waits while there is a line at the backend, and how many; 0 while there is none.
     patience_ms: AtomicU64,
+    queue_of_usual: AtomicU32,
+    /// Until when so many come that not all may wait.
+    crowded_until_ms: AtomicU64,
     is_on: AtomicBool,
     max: AtomicU32,
     queue: AtomicU32,
@@ -40,6 +45,8 @@ const COUNT_SHIFT: u32 = 40;
 const PARTS: f32 = 256.0;
 /// From look to look while a window is not ripe.
 const LOOK_MS: u64 = 5;
+/// How long it is remembered that too many came.
+const CROWDED_MS: u64 = 1_000;
 
 /// The logarithm of some microseconds, base 2, in parts; linear between powers, and never more than 2^32 µs.
 const fn logarithm(us: u64) -> u64 {
@@ -72,7 +79,10 @@ impl Adaptive {
             met: AtomicBool::new(false),
             look_ms: AtomicU64::new(0),
             long: AtomicU64::new(0),
+            suspects: AtomicBool::new(false),
             patience_ms: AtomicU64::new(0),
+            queue_of_usual: AtomicU32::new(u32::MAX),
+            crowded_until_ms: AtomicU64::new(0),
             is_on: AtomicBool::new(is_on),
             max: AtomicU32::new(max),
             queue: AtomicU32::new(queue),
@@ -95,9 +105,11 @@ impl Adaptive {
         }
         if is_on {
             let limit = control.set_ceiling(max);
-            gate.limit(limit, self.queue_at(limit), u32::MAX);
+            gate.limit(limit, self.queue_at(limit));
+            gate.bound_usual(u32::MAX);
         } else {
-            gate.limit(u32::MAX, queue, u32::MAX);
+            gate.limit(u32::MAX, queue);
+            gate.bound_usual(u32::MAX);
         }
     }
 
@@ -117,14 +129,30 @@ impl Adaptive {
     }
 
     /// How long one of the usual priority waits, in milliseconds; `None`: as long as the document says.
-    pub(super) fn patience_ms(&self) -> Option<u64> {
-        Some(self.patience_ms.load(Ordering::Relaxed)).filter(|ms| *ms > 0)
+    pub(super) fn patience_ms(&self, now_ms: u64) -> Option<u64> {
+        let is_crowded = now_ms < self.crowded_until_ms.load(Ordering::Relaxed);
+        Some(self.patience_ms.load(Ordering::Relaxed)).filter(|ms| *ms > 0 && is_crowded)
     }
 
-    /// An answer has come, or is not to be waited for any longer.
-    pub(super) fn observe(&self, operation: usize, begun_us: u64, now_us: u64, gate: &Arc<Gate>) {
+    /// Whether the limit is held down.
+    pub(super) fn is_held(&self) -> bool {
+        self.patience_ms.load(Ordering::Relaxed) > 0
+    }
+
+    /// An answer has come, or is not to be waited for any longer. Answers wait for `lag_us` here until they are looked at: one
+    /// that may have done little else tells nothing of the backend. Whether it is to be found out how long that is.
+    pub(super) fn observe(
+        &self,
+        operation: usize,
+        (begun_us, now_us, lag_us): (u64, u64, u64),
+        gate: &Arc<Gate>,
+    ) -> bool {
         if !self.is_on() {
-            return;
+            return false;
+        }
+        let suspects = self.suspects.load(Ordering::Relaxed);
+        if suspects && lag_us * 2 > now_us.saturating_sub(begun_us) {
+            return true;
         }
         let is_stale = begun_us < self.anew_us.load(Ordering::Relaxed);
         let one = 1 << COUNT_SHIFT | logarithm(now_us.saturating_sub(begun_us));
@@ -132,6 +160,7 @@ impl Adaptive {
         if now_us / 1_000 >= self.look_ms.load(Ordering::Relaxed) {
             self.look(now_us / 1_000, gate);
         }
+        suspects
     }
 
     /// Somebody found no place, or waits for one.
@@ -141,6 +170,17 @@ impl Adaptive {
         }
         if !self.met.swap(true, Ordering::Relaxed) && self.anew_if_met.load(Ordering::Relaxed) {
             self.begin_anew(now_ms);
+        }
+        // As many as are let in without being asked may as well wait: few callers who call again and again
+        // are served more slowly then, and all of them.
+        let waiting = gate.waiting();
+        let is_crowded = self.patience_ms(now_ms).is_some()
+            && waiting >= self.queue_of_usual.load(Ordering::Relaxed);
+        if is_crowded || gate.awaiting() + waiting >= OPEN_LEAST as u32 {
+            let until_ms = self.crowded_until_ms.swap(now_ms + CROWDED_MS, Ordering::Relaxed);
+            if until_ms <= now_ms {
+                self.bound_queue(now_ms, gate);
+            }
         }
         if now_ms >= self.look_ms.load(Ordering::Relaxed) {
             self.look(now_ms, gate);
@@ -197,12 +237,23 @@ impl Adaptive {
         if step.anew {
             self.begin_anew(now_ms);
         }
-        let patience_ms = step.tight.map_or(0, |tight| tight.patience_ms);
+        self.suspects.store(step.suspects, Ordering::Relaxed);
+        let none = Tight { patience_ms: 0, queue: u32::MAX };
+        let Tight { patience_ms, queue } = step.tight.unwrap_or(none);
         self.patience_ms.store(patience_ms, Ordering::Relaxed);
-        let usual = step.tight.map_or(u32::MAX, |tight| tight.queue);
-        gate.limit(step.limit, self.queue_at(step.limit), usual);
-        if step.tight.is_some() {
-            gate.trim(now_ms, patience_ms);
+        self.queue_of_usual.store(queue, Ordering::Relaxed);
+        gate.limit(step.limit, self.queue_at(step.limit));
+        self.bound_queue(now_ms, gate);
+    }
+
+    /// Lets only few wait, and not for long, if there is a line at the backend and too many come.
+    fn bound_queue(&self, now_ms: u64, gate: &Arc<Gate>) {
+        match self.patience_ms(now_ms) {
+            Some(patience_ms) => {
+                gate.bound_usual(self.queue_of_usual.load(Ordering::Relaxed));
+                gate.trim(now_ms, patience_ms);
+            }
+            None => gate.bound_usual(u32::MAX),
         }
     }
 }

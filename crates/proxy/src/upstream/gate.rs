@@ -251,12 +251,16 @@ impl Gate {
         self.let_in();
     }
 
-    /// Changes how many may await an answer, and how many may wait; `usual` is how many of the usual priority and below.
-    pub(super) fn limit(self: &Arc<Self>, limit: u32, queue_max: u32, usual: u32) {
+    /// Changes how many may await an answer, and how many may wait.
+    pub(super) fn limit(self: &Arc<Self>, limit: u32, queue_max: u32) {
         self.limit.store(limit, Ordering::Relaxed);
         self.queue_max.store(queue_max.min(COUNT_MAX), Ordering::Relaxed);
-        self.queue_of_usual.store(usual, Ordering::Relaxed);
         self.let_in();
+    }
+
+    /// Changes how many of the usual priority and below may wait.
+    pub(super) fn bound_usual(&self, most: u32) {
+        self.queue_of_usual.store(most, Ordering::Relaxed);
     }
 
     /// Sends those of the usual priority and below away who have waited for too long, or are too many.

@@ -203,7 +203,8 @@ impl BackendState {
         let since_ms = (self.shared.now_ms)();
         self.adaptive.note_met(since_ms, &self.gate);
         let timeout_ms = self.settings.load().queue_timeout_ms;
-        let shortened = self.adaptive.patience_ms().filter(|_| priority <= model::Priority::Normal);
+        let shortened =
+            self.adaptive.patience_ms(since_ms).filter(|_| priority <= model::Priority::Normal);
         let most = Duration::from_millis(shortened.map_or(timeout_ms, |ms| ms.min(timeout_ms)));
         let look = if self.adaptive.is_on() { LOOK } else { most };
         let patience = Patience { most, look, since_ms };
@@ -212,9 +213,10 @@ impl BackendState {
         Ok(Slot { place })
     }
 
-    /// Tells how long an answer to an operation took, or was waited for in vain.
-    pub fn observe(&self, operation: usize, begun_us: u64, now_us: u64) {
-        self.adaptive.observe(operation, begun_us, now_us, &self.gate);
+    /// Tells when an answer to an operation was asked for, and when it came or was not waited for any longer; and how long answers
+    /// wait here until somebody looks at them. Whether that is to be measured.
+    pub fn observe(&self, operation: usize, times: (u64, u64, u64)) -> bool {
+        self.adaptive.observe(operation, times, &self.gate)
     }
 
     /// The targets of the document that was bound last; to be held with its snapshot.
@@ -305,7 +307,7 @@ impl BackendState {
             in_flight_max: self.settings.load().calls_max,
             awaiting: self.gate.awaiting(),
             awaiting_max: self.gate.awaiting_max(),
-            is_limited: self.adaptive.patience_ms().is_some(),
+            is_limited: self.adaptive.is_held(),
             queued: self.gate.waiting(),
             endpoints,
             names: names_of(&self.control().targets).iter().map(|name| name.view()).collect(),

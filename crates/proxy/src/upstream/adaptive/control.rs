@@ -18,7 +18,7 @@
 /// Operations that are told apart; more share a place.
 pub(super) const SLOTS: usize = 64;
 /// Calls at once that nobody has to ask for.
-const OPEN_LEAST: f32 = 64.0;
+pub(super) const OPEN_LEAST: f32 = 64.0;
 /// How far above what was needed lately the limit stands while nothing is wrong.
 const HEADROOM: f32 = 4.0;
 /// The limit is never below.
@@ -117,6 +117,8 @@ pub(super) struct Step {
     pub(super) limit: u32,
     /// Whether calls that begin from now on tell more than those under way.
     pub(super) anew: bool,
+    /// Whether it is to be found out how long answers wait here for their turn.
+    pub(super) suspects: bool,
     /// Whether calls that begin after the limit is met tell more than those under way by then.
     pub(super) anew_if_met: bool,
     /// How one waits while there is a line: only as long as it takes the backend to answer.
@@ -208,6 +210,7 @@ pub(super) struct Control {
     /// How many were under way when it was last looked, and when that was.
     latest: (f32, u64),
     raised: u32,
+    is_suspicious: bool,
     /// Doublings of latency while the limit is held, over several windows.
     smooth: f32,
     unmet_ms: u64,
@@ -231,6 +234,7 @@ impl Control {
             peaks_since_ms: 0,
             latest: (0.0, 0),
             raised: 0,
+            is_suspicious: false,
             smooth: 0.0,
             unmet_ms: 0,
             calm_until_ms: 0,
@@ -291,6 +295,7 @@ impl Control {
         Step {
             limit: self.limit as u32,
             anew: anew || (self.limit - before).abs() > 0.15 * before,
+            suspects: self.is_suspicious || self.phase != Phase::Open,
             anew_if_met: self.phase == Phase::Open,
             tight: self.is_held().then(|| self.tight()),
             long: self.long,
@@ -318,10 +323,14 @@ impl Control {
             self.raised = 0;
             let fresh = self.compare(window.fresh);
             let seen = if fresh.known >= SAMPLES_LEAST { fresh } else { seen };
-            if judged
-                && seen.rise >= RISE
-                && self.start(awaiting, seen.rise, window.answers(), Why::Doubt)
-            {
+            let is_risen = judged && seen.rise >= RISE;
+            if is_risen && !self.is_suspicious {
+                // First it is looked whether they are late because of us.
+                self.is_suspicious = true;
+                return false;
+            }
+            self.is_suspicious = is_risen;
+            if is_risen && self.start(awaiting, seen.rise, window.answers(), Why::Doubt) {
                 return true;
             }
             self.learn(window, 0.0);
@@ -338,6 +347,7 @@ impl Control {
             self.latest = (awaiting, window.now_ms);
         }
         self.raised = if judged && seen.rise >= RISE_UNMET { self.raised + 1 } else { 0 };
+        self.is_suspicious = self.raised > 0;
         if self.raised >= RISE_UNMET_WINDOWS && window.now_ms >= self.calm_until_ms {
             self.raised = 0;
             if awaiting >= 8.0 && self.start(awaiting, seen.rise, window.answers(), Why::Doubt) {

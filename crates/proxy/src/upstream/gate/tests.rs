@@ -232,7 +232,7 @@ async fn a_higher_priority_takes_the_place_of_who_came_last_of_the_lowest() {
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_answer_has_begun_makes_room_for_another() {
     let gate = Arc::new(Gate::new(10, 8));
-    gate.limit(1, 8, u32::MAX);
+    gate.limit(1, 8);
     let mut first = gate.try_enter(true).unwrap();
     assert!(gate.try_enter(true).is_none());
     // One that is not counted passes.
@@ -270,7 +270,7 @@ async fn who_waited_for_too_long_is_sent_away_and_high_priorities_are_not() {
     ];
     tokio::task::yield_now().await;
     assert_eq!(gate.waiting(), 5);
-    gate.limit(1, 8, 2);
+    gate.bound_usual(2);
     gate.trim(100, 50);
     assert_eq!(gate.waiting(), 3);
     let refused = gate.refused().map(|(full, _)| full);
