@@ -311,18 +311,21 @@ impl Default for Breaker {
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "concurrency of a backend")]
 pub struct Concurrency {
-    /// Calls under way in all, over all targets. Default 1024.
+    /// Calls under way in all, over all targets; those whose answers are still on their way to the caller among them. Default 1024.
     #[schemars(range(min = 1))]
     pub max: u32,
-    /// Calls that may wait for a place. Default 256.
+    /// Calls that may wait for a place. While `adaptive` lets fewer in than `max`, those more may wait. Default 256.
     pub queue: u32,
     /// How long one waits at most. Default 1s.
     pub queue_timeout: Duration,
+    /// Whether fewer than `max` are sent at once when the backend cannot keep up: when its answers take longer, and it is found
+    /// that fewer at once would be answered sooner and in the same number. Default true.
+    pub adaptive: bool,
 }
 
 impl Default for Concurrency {
     fn default() -> Self {
-        Self { max: 1_024, queue: 256, queue_timeout: Duration::from_ms(1_000) }
+        Self { max: 1_024, queue: 256, queue_timeout: Duration::from_ms(1_000), adaptive: true }
     }
 }
 

@@ -148,6 +148,8 @@ pub struct Bounds {
     pub http2: Http2Bounds,
     /// Bytes of all bodies that are held at once to be looked at before their calls go on, of all callers together (503). Default 128MiB.
     pub held_bytes: ByteSize,
+    /// How long a call may have to wait for its turn on a thread that has too much to do, before calls are refused (503): those of the lowest priority first, and more of them as long as it goes on. `0s` refuses none. Default 250ms.
+    pub lag: Duration,
 }
 
 impl Default for Bounds {
@@ -166,6 +168,7 @@ impl Default for Bounds {
             connections_per_address: 16_384,
             http2: Http2Bounds::default(),
             held_bytes: ByteSize::from_bytes(128 << 20),
+            lag: Duration::from_ms(250),
         }
     }
 }

@@ -46,7 +46,7 @@ pub use gateway::{
 };
 pub use limit::{Limit, LimitBy, Period, Quota, QuotaPeriod};
 pub use name::Name;
-pub use plan::Plan;
+pub use plan::{Plan, Priority};
 pub use read::{Documents, Include, Remembered, SourceFile, includes, read, read_again};
 pub use reference::reference_markdown;
 pub use schema::json_schema;

@@ -52,6 +52,8 @@ pub enum Reason {
     QuotaExhausted,
     /// Too many calls under way.
     TooManyConcurrent,
+    /// The gateway itself has too much to do.
+    Overloaded,
     /// A call that does not keep the contract.
     ContractBroken,
     /// No room to hold the body.
@@ -92,6 +94,7 @@ impl Reason {
         Self::RateLimited,
         Self::QuotaExhausted,
         Self::TooManyConcurrent,
+        Self::Overloaded,
         Self::ContractBroken,
         Self::NoRoom,
         Self::Draining,
@@ -279,6 +282,14 @@ impl Reason {
                 explanation: "As many calls of this app, operation or service are being answered as may be at once. \
                               Nothing was sent to the backend, so the call may be repeated, after a short and \
                               growing pause.",
+            },
+            Self::Overloaded => Entry {
+                word: "overloaded",
+                status: 503,
+                title: "The gateway has too much to do.",
+                explanation: "More calls come in than the gateway has the processor time for, so that they wait for their turn \
+                              (bounds.lag), and those of the lowest priorities are refused (plans.NAME.priority). Nothing was \
+                              sent to the backend, so the call may be repeated after Retry-After.",
             },
             Self::ContractBroken => Entry {
                 word: "contract-broken",

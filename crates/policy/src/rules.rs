@@ -66,6 +66,8 @@ pub struct Plan {
     pub limits: Vec<LimitRule>,
     /// Its gate; counts per app.
     pub gate: Option<GateRule>,
+    /// Whose calls go first when there are too many.
+    pub priority: model::Priority,
 }
 
 impl Plan {
@@ -79,6 +81,7 @@ impl Plan {
             name: name.clone(),
             limits,
             gate: document.concurrency.map(|max| GateRule::new(&SCOPE, max)),
+            priority: document.priority,
         }
     }
 }

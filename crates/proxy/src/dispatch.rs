@@ -21,6 +21,7 @@ use crate::forward::{self, Forward};
 use crate::guard::Guard;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
+use crate::overload::priority_of;
 use crate::record::Record;
 use crate::request::Version;
 use crate::telemetry::Event;
@@ -115,6 +116,8 @@ struct Destination<'a> {
     settings: &'a Settings,
     /// When the call must have an answer.
     due_ms: u64,
+    /// The operation, as its backend tells it from others.
+    number: usize,
 }
 
 /// Brings a call to a backend and waits for the head of its answer.
@@ -136,8 +139,9 @@ pub(crate) async fn dispatch(
         targets: &service.targets[usize::from(operation.backend)],
         settings: &service.settings[usize::from(operation.backend)],
         due_ms: record.started_us / 1_000 + operation.timeout_ms,
+        number: service.series[decision.operation].number(),
     };
-    leg.slot = match to.state.try_enter() {
+    leg.slot = match to.state.try_enter(to.number) {
         Some(slot) => Some(slot),
         None => {
             let slot = Box::pin(queue(&to, incoming, timer)).await?;
@@ -156,14 +160,17 @@ pub(crate) async fn dispatch(
         record.tries += 1;
         record.target = Some(endpoint.address);
         leg.upload = Upload::new();
-        let begun_ms = record.now_us() / 1_000;
+        let begun_us = record.now_us();
         let attempted = attempt(&to, incoming, leg, timer, record).await;
         record.mark_now(Phase::Dispatch, around.worker);
-        let stale = leg.is_stale(&attempted, record, begun_ms);
-        if !judge(&to, &attempted, stale, leg, record, &tried) {
+        let stale = leg.is_stale(&attempted, record, begun_us / 1_000);
+        if !judge(&to, &attempted, stale, leg, (record, begun_us), &tried) {
             if attempted.is_err() {
                 record.bytes_in = leg.upload.bytes;
                 leg.outgoing = None;
+            }
+            if let Some(slot) = &mut leg.slot {
+                slot.answered();
             }
             return attempted;
         }
@@ -179,10 +186,11 @@ fn judge(
     attempted: &Result<ResponseHead, Stop>,
     stale: bool,
     leg: &mut Leg,
-    record: &Record,
+    (record, begun_us): (&Record, u64),
     tried: &[EndpointId; ATTEMPTS_MAX],
 ) -> bool {
     let now_ms = record.now_us() / 1_000;
+    observe(to, attempted, leg, (begun_us, record.now_us()));
     let (outcome, is_failed) = match attempted {
         Ok(head) if to.settings.on_status.contains(&head.status) => (Outcome::AnsweredBad, true),
         Ok(_) => (Outcome::Answered, false),
@@ -223,6 +231,38 @@ fn judge(
     true
 }
 
+/// Tells how long the backend took, from the request's last byte on. A failure that comes quickly says nothing of that.
+fn observe(
+    to: &Destination<'_>,
+    attempted: &Result<ResponseHead, Stop>,
+    leg: &Leg,
+    (begun_us, now_us): (u64, u64),
+) {
+    let is_told = match attempted {
+        Ok(head) => head.status < 500,
+        Err(Stop::Failed(failure)) => {
+            matches!(failure.fault, Fault::FirstByteTimeout | Fault::CallTimeout)
+        }
+        Err(_) => false,
+    };
+    if !is_told {
+        return;
+    }
+    let begun_us = match to.around.request.has_body() {
+        false => begun_us,
+        true if leg.upload.is_over() => {
+            let since_ms = ((now_us / 1_000) as u32).wrapping_sub(leg.upload.over_ms);
+            now_us.saturating_sub(u64::from(since_ms) * 1_000)
+        }
+        // It answers before it has heard all.
+        true => return,
+    };
+    let overload = &to.around.worker.overload;
+    if to.state.observe(to.number, (begun_us, now_us, overload.lag_us())) {
+        overload.probe(to.around.worker.clock);
+    }
+}
+
 /// Waits for a place among the calls of the backend.
 async fn queue(
     to: &Destination<'_>,
@@ -230,7 +270,7 @@ async fn queue(
     timer: &mut Timer,
 ) -> Result<Slot, Stop> {
     let is_bodiless = !to.around.request.has_body();
-    let mut entering = pin!(to.state.enter());
+    let mut entering = pin!(to.state.enter(priority_of(&to.decision.permit)));
     timer.set(to.due_ms);
     poll_fn(|cx| {
         if let Poll::Ready(entered) = entering.as_mut().poll(cx) {

@@ -273,6 +273,9 @@ fn decide(
                 portway_policy::decide(&call, &operation.rules, &worker.world(live), &mut mark)?;
             match verdict {
                 Verdict::Permit(permit) => {
+                    if worker.overload.refuses(&permit, &worker.random) {
+                        return Err(Stop::refused(Reason::Overloaded));
+                    }
                     record.app = permit.app().cloned();
                     record.limit = permit.limit().copied();
                     if let Some(checks) = &operation.checks {

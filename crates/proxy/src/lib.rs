@@ -24,6 +24,7 @@ mod lines;
 mod listener;
 mod live;
 mod outgoing;
+mod overload;
 mod peer;
 mod pool;
 mod proxy;

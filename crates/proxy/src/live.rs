@@ -51,6 +51,8 @@ pub(crate) struct LiveBounds {
     pub(crate) connections_per_address: u32,
     pub(crate) http2: Http2Bounds,
     pub(crate) held_bytes: u64,
+    /// 0: any.
+    pub(crate) lag_ms: u64,
 }
 
 /// Bounds of HTTP/2 connections.
@@ -182,6 +184,7 @@ impl LiveBounds {
                 stall_ms: bounds.http2.stall_timeout.as_ms(),
             },
             held_bytes: bounds.held_bytes.as_bytes(),
+            lag_ms: bounds.lag.as_ms(),
         }
     }
 }

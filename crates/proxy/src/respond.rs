@@ -23,8 +23,9 @@ use crate::request::Request;
 use crate::timer::Timer;
 use crate::worker::{Worker, WorkerClock};
 
-/// Seconds after which a call that found its backend busy or unwell may come again.
-const BUSY_RETRY_S: u32 = 1;
+/// Seconds after which a call that found its backend, or the gateway, busy may come again: one to this many, so that those
+/// who were refused together do not come back together.
+const BUSY_RETRY_S: u8 = 3;
 
 /// How a service says no.
 #[derive(Clone, Copy)]
@@ -97,6 +98,8 @@ impl Local {
         }
         if let Some(seconds) = rate_headers::retry_after_s(refusal) {
             local.field("retry-after", itoa::Buffer::new().format(seconds));
+        } else if reason == Reason::Overloaded {
+            local.retry_soon(record);
         }
         if matches!(reason, Reason::CredentialsMissing | Reason::CredentialsInvalid) {
             // RFC 9110 §11.6.1: a 401 names a scheme.
@@ -122,9 +125,14 @@ impl Local {
             ErrorForm::Tencent => Self::json(fault.status(), tencent::failure(fault)),
         };
         if fault.status() == 503 {
-            local.field("retry-after", itoa::Buffer::new().format(BUSY_RETRY_S));
+            local.retry_soon(record);
         }
         local
+    }
+
+    fn retry_soon(&mut self, record: &Record) {
+        let random = record.request_id.as_bytes().last().copied().unwrap_or_default();
+        self.field("retry-after", itoa::Buffer::new().format(1 + random % BUSY_RETRY_S));
     }
 
     /// In place of the application's page of an error.

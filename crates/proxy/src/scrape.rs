@@ -13,6 +13,10 @@ fn backend(view: &BackendView) -> telemetry::BackendView<'_> {
         backend: &view.key,
         in_flight: u64::from(view.in_flight),
         waiting: u64::from(view.queued),
+        awaiting: u64::from(view.awaiting),
+        awaiting_max: u64::from(view.awaiting_max),
+        is_limited: view.is_limited,
+        refused: view.counts.refused,
         endpoints: view
             .endpoints
             .iter()

@@ -40,11 +40,13 @@ pub(crate) struct Upload {
     /// Whether the caller's side has ended and the end was written.
     ended: bool,
     over: bool,
+    /// When it was seen to be over, on the worker's clock, without its upper bits.
+    pub(crate) over_ms: u32,
 }
 
 impl Upload {
     pub(crate) fn new() -> Self {
-        Self { bytes: 0, waiting: Waiting::Nobody, ended: false, over: false }
+        Self { bytes: 0, waiting: Waiting::Nobody, ended: false, over: false, over_ms: 0 }
     }
 
     /// Whether nothing more is to be sent: all was, or the backend takes no more.
@@ -147,7 +149,7 @@ impl Vigil {
         timer: &mut Timer,
         clock: &WorkerClock,
         (due_ms, bytes): (u64, u64),
-        crowd: Option<&BackendState>,
+        is_crowded: impl Fn() -> bool,
     ) -> Poll<()> {
         if self.look_ms == 0 {
             *self = Self { look_ms: clock.now_ms() + CROWDED_MS, bytes };
@@ -157,7 +159,7 @@ impl Vigil {
             ready!(timer.poll(cx));
             let now_ms = clock.now_ms();
             let is_idle = bytes - self.bytes < DRIP_BYTES;
-            if now_ms >= due_ms || (is_idle && crowd.is_some_and(BackendState::is_crowded)) {
+            if now_ms >= due_ms || (is_idle && is_crowded()) {
                 return Poll::Ready(());
             }
             *self = Self { look_ms: now_ms + CROWDED_MS, bytes };
@@ -216,12 +218,16 @@ pub(crate) async fn await_head(
         if seen != Some(moved) {
             let now_ms = if seen.is_none() { asked.begun_ms } else { clock.now_ms() };
             seen = Some(moved);
+            if upload.over {
+                upload.over_ms = now_ms as u32;
+            }
             let pause = if upload.over { asked.first_byte_ms } else { asked.body_ms };
             due_ms = asked.call_ms.min(now_ms + pause);
             timer.set(due_ms);
         }
         let ended = if !upload.over && upload.waiting == Waiting::Caller {
-            vigil.poll(cx, timer, clock, (due_ms, upload.bytes), asked.crowd)
+            let is_crowded = || asked.crowd.is_some_and(BackendState::is_crowded);
+            vigil.poll(cx, timer, clock, (due_ms, upload.bytes), is_crowded)
         } else {
             vigil = Vigil::new();
             timer.poll(cx)
@@ -399,7 +405,9 @@ pub(crate) async fn carry(
         let waits_for_caller = !upload.over && upload.waiting == Waiting::Caller;
         let ended = if waits_for_caller || download.waiting == Waiting::Caller {
             let bytes = upload.bytes + download.bytes;
-            vigil.poll(cx, timer, clock, (due_ms, bytes), deadlines.crowd)
+            // Its answer has begun: it holds a place of those that are counted to the end, and no other.
+            let is_full = || deadlines.crowd.is_some_and(BackendState::is_full);
+            vigil.poll(cx, timer, clock, (due_ms, bytes), is_full)
         } else {
             vigil = Vigil::new();
             timer.poll(cx)

@@ -11,12 +11,14 @@
 //! Time on the way of a call is a number that the caller passes in; it must come from the same clock that `Upstreams` was
 //! given, and never go back.
 
+mod adaptive;
 mod balance;
 mod breaker;
 mod budget;
 mod endpoint;
 mod gate;
 mod health;
+mod line;
 mod names;
 mod resolve;
 mod settings;

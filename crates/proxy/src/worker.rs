@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::exchange::Stop;
 use crate::failure::Fault;
 use crate::live::Live;
+use crate::overload::Overload;
 use crate::pool::Pool;
 use crate::request::Version;
 use crate::shared::Shared;
@@ -39,6 +40,7 @@ pub(crate) struct Worker {
     live: RefCell<Cache<Arc<ArcSwap<Live>>, Arc<Live>>>,
     held: RefCell<Rc<Held>>,
     draining: Cell<bool>,
+    pub(crate) overload: Rc<Overload>,
     connections: RefCell<Connections>,
 }
 
@@ -94,6 +96,7 @@ impl Worker {
             live: RefCell::new(live),
             held: RefCell::new(held),
             draining: Cell::new(false),
+            overload: Rc::default(),
             connections: RefCell::default(),
         })
     }
@@ -126,6 +129,7 @@ impl Worker {
         let now_ms = self.clock.now_ms();
         self.unix_offset_ms.set(unix_ms().saturating_sub(now_ms));
         self.log.borrow_mut().flush();
+        self.overload.tick(self.clock, self.live().bounds.lag_ms);
         self.ticks.set(self.ticks.get().wrapping_add(1));
         if self.ticks.get().is_multiple_of(TICKS_A_SWEEP) {
             self.pool.sweep(now_ms);
@@ -213,7 +217,8 @@ fn bound_of(reason: Reason) -> Option<Bound> {
         Reason::TargetTooLong => Bound::TargetBytes,
         Reason::BodyTooLarge => Bound::BodyBytes,
         Reason::BodyTimeout => Bound::BodyTimeout,
-        Reason::NoRoom => Bound::HeldBytes,
+        self.flush();
+        self.overload.tick(self.clock, self.live().bounds.lag_ms);
         _ => return None,
     })
 }

@@ -19,6 +19,7 @@ fn rules(limits: &[(u32, Period)], quota: Option<(u64, QuotaPeriod)>) -> Vec<Lim
             .collect(),
         quota: quota.map(|(count, period)| Quota { count, period }),
         concurrency: None,
+        ..Default::default()
     };
     Plan::compile(&Name::new("gold").expect("a name"), &document).limits
 }

@@ -87,6 +87,7 @@ fn limits_of_service_operation_and_plan_all_count() {
         limits: vec![per_second(5, LimitBy::Total)],
         quota: Some(Quota { count: 8, period: QuotaPeriod::Day }),
         concurrency: None,
+        ..Default::default()
     };
     let stage = Stage::new(&plan);
     let operation =

@@ -25,6 +25,7 @@ fn fields_are_written_as_the_draft_has_them() {
         limits: vec![portway_model::Limit { count: 20, period: Period::Second, by: LimitBy::Ip }],
         quota: Some(Quota { count: 1, period: QuotaPeriod::Month }),
         concurrency: None,
+        ..Default::default()
     };
     let rules = Plan::compile(&name("gold"), &plan).limits;
     check(

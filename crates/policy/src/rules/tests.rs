@@ -82,6 +82,7 @@ fn everything_in_a_plan_is_per_app() {
         ],
         quota: Some(model::Quota { count: 10, period: QuotaPeriod::Month }),
         concurrency: Some(3),
+        ..Default::default()
     };
     let plan = Plan::compile(&name("gold"), &document);
     assert!(plan.limits.iter().all(|rule| rule.by_app));

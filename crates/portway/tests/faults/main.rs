@@ -1,6 +1,6 @@
 //! Faults from outside, at their full number, against the built binary with its default settings: thousands of
-//! slow callers (fault row F1), a flood of connections (F2), a network that fails (F5), a name server that does (F8),
-//! a clock that is set (F9), the end of the process (F13), too little memory (F14), a log that cannot be written (F15).
+//! slow callers (fault row F1), a flood of connections (F2), a network that fails (F5), more calls than can be served (F7), a
+//! name server that fails (F8).
 //!
 //! Every test prints its figures. What depends on the speed of the machine is only asserted by `make faults`,
 //! which sets `PORTWAY_FAULTS=full`, runs one test at a time, and makes the flood as long as its row asks.
@@ -10,6 +10,7 @@ mod dns;
 mod flood;
 mod memory;
 mod network;
+mod overload;
 mod peers;
 #[path = "../it/program.rs"]
 #[allow(dead_code, reason = "these tests need a part of it")]

@@ -18,11 +18,12 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
+use super::adaptive::Adaptive;
 use super::balance::{Member, Table, hash_key};
 use super::breaker::BreakerRule;
 use super::budget::Budget;
 use super::endpoint::{Endpoint, EndpointId, EndpointParts};
-use super::gate::{self, Gate};
+use super::gate::{self, Gate, Patience};
 use super::names::{Listener, Name};
 use super::settings::Settings;
 use super::view::{BackendCounts, BackendView, EndpointView};
@@ -69,6 +70,7 @@ pub struct BackendState {
     settings: ArcSwap<Settings>,
     targets: ArcSwap<Targets>,
     gate: Arc<Gate>,
+    adaptive: Box<Adaptive>,
     cursor: AtomicU64,
     budget: Budget,
     /// Whether it has names, and none of them ever answered.
@@ -137,14 +139,27 @@ struct Counts {
 /// A place at a backend; dropping it gives it to the next call.
 #[derive(Debug)]
 pub struct Slot {
-    _place: gate::Place,
+    place: gate::Place,
 }
+
+impl Slot {
+    /// The answer's head has come: the place counts no longer among those that await one.
+    pub fn answered(&mut self) {
+        self.place.answered();
+    }
+}
+
+/// How often a waiting call looks whether the limit may be changed: it may be the only one that could.
+const LOOK: Duration = Duration::from_millis(25);
 
 impl BackendState {
     pub(super) fn new(key: Box<str>, settings: Settings, shared: Arc<Shared>) -> Arc<Self> {
+        let gate = Arc::new(Gate::new(settings.calls_max, settings.queue_max));
+        let (is_on, max, queue) = (settings.is_adaptive, settings.calls_max, settings.queue_max);
         Arc::new_cyclic(|me| Self {
             key,
-            gate: Arc::new(Gate::new(settings.calls_max, settings.queue_max)),
+            adaptive: Box::new(Adaptive::new(is_on, max, queue, &gate)),
+            gate,
             settings: ArcSwap::from_pointee(settings),
             targets: ArcSwap::from_pointee(Targets::from(Arc::new(Table::empty()))),
             cursor: AtomicU64::new(0),
@@ -163,9 +178,10 @@ impl BackendState {
         &self.key
     }
 
-    /// A place, if one is free and nobody waits for one. Does not wait and does not allocate.
-    pub fn try_enter(self: &Arc<Self>) -> Option<Slot> {
-        self.gate.try_enter().map(|place| Slot { _place: place })
+    /// A place, if one is free and nobody waits for one. Does not wait and does not allocate. Operations are told apart by
+    /// any number that stays theirs.
+    pub fn try_enter(self: &Arc<Self>, operation: usize) -> Option<Slot> {
+        self.gate.try_enter(self.adaptive.counts(operation)).map(|place| Slot { place })
     }
 
     /// Whether calls wait for a place.
@@ -173,14 +189,34 @@ impl BackendState {
         self.gate.waiting() > 0
     }
 
-    /// A place, after waiting in order of arrival for at most `concurrency.queue_timeout`. Dropping the future leaves the queue.
+    /// Whether calls wait for a place that is held by calls whose answers have begun, too.
+    pub fn is_full(&self) -> bool {
+        self.gate.is_full()
+    }
+
+    /// A place, after waiting by priority and in order of arrival for at most `concurrency.queue_timeout`, and only as long as an
+    /// answer takes if there is a line at the backend already. Dropping the future leaves the queue.
     ///
     /// # Errors
     /// `QueueFull` at once when as many wait as may; `QueueTimeout` when the time is over.
-    pub async fn enter(self: &Arc<Self>) -> Result<Slot, Failure> {
+    pub async fn enter(self: &Arc<Self>, priority: model::Priority) -> Result<Slot, Failure> {
+        let since_ms = (self.shared.now_ms)();
+        self.adaptive.note_met(since_ms, &self.gate);
         let timeout_ms = self.settings.load().queue_timeout_ms;
-        let place = self.gate.enter(Duration::from_millis(timeout_ms)).await?;
-        Ok(Slot { _place: place })
+        let shortened =
+            self.adaptive.patience_ms(since_ms).filter(|_| priority <= model::Priority::Normal);
+        let most = Duration::from_millis(shortened.map_or(timeout_ms, |ms| ms.min(timeout_ms)));
+        let look = if self.adaptive.is_on() { LOOK } else { most };
+        let patience = Patience { most, look, since_ms };
+        let look = || self.adaptive.note_met((self.shared.now_ms)(), &self.gate);
+        let place = self.gate.enter(priority, patience, look).await?;
+        Ok(Slot { place })
+    }
+
+    /// Tells when an answer to an operation was asked for, and when it came or was not waited for any longer; and how long answers
+    /// wait here until somebody looks at them. Whether that is to be measured.
+    pub fn observe(&self, operation: usize, times: (u64, u64, u64)) -> bool {
+        self.adaptive.observe(operation, times, &self.gate)
     }
 
     /// The targets of the document that was bound last; to be held with its snapshot.
@@ -269,6 +305,9 @@ impl BackendState {
             key: self.key.clone(),
             in_flight: self.gate.inside(),
             in_flight_max: self.settings.load().calls_max,
+            awaiting: self.gate.awaiting(),
+            awaiting_max: self.gate.awaiting_max(),
+            is_limited: self.adaptive.is_held(),
             queued: self.gate.waiting(),
             endpoints,
             names: names_of(&self.control().targets).iter().map(|name| name.view()).collect(),
@@ -280,7 +319,9 @@ impl BackendState {
 
     fn counts(&self) -> BackendCounts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let (queue_full, queue_timeouts) = self.gate.refused();
+        let refused = self.gate.refused();
+        let (queue_full, queue_timeouts) =
+            refused.iter().fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
         BackendCounts {
             ejections: read(&self.counts.ejections),
             ejections_withheld: read(&self.counts.ejections_withheld),
@@ -290,6 +331,7 @@ impl BackendState {
             retries_refused: read(&self.counts.retries_refused),
             queue_full,
             queue_timeouts,
+            refused: refused.map(|(full, late)| full + late),
             no_target: read(&self.counts.no_target),
             dns_failed: read(&self.counts.dns_failed),
         }
@@ -372,7 +414,9 @@ impl BackendState {
         if *before == settings && are_same(&control.targets, &targets) && !control.retired {
             return;
         }
-        self.gate.resize(settings.calls_max, settings.queue_max);
+        let (max, queue) = (settings.calls_max, settings.queue_max);
+        self.gate.resize(max, queue);
+        self.adaptive.resize(settings.is_adaptive, max, queue, &self.gate);
         let changed_checks = before.active != settings.active;
         let (passive_off, breaker_off) =
             (settings.passive.failures == 0, settings.breaker.failure_percent == 0);

@@ -14,6 +14,12 @@ pub struct BackendView {
     pub in_flight: u32,
     /// Calls under way at most.
     pub in_flight_max: u32,
+    /// Those of them that await the head of an answer.
+    pub awaiting: u32,
+    /// Those at most, as it is now.
+    pub awaiting_max: u32,
+    /// Whether that is so few because there is a line at the backend.
+    pub is_limited: bool,
     /// Calls that wait for a place.
     pub queued: u32,
     /// Its endpoints, by level.
@@ -47,6 +53,8 @@ pub struct BackendCounts {
     pub queue_full: u64,
     /// Calls refused because they waited too long.
     pub queue_timeouts: u64,
+    /// Both, by priority, the lowest first.
+    pub refused: [u64; portway_model::Priority::ALL.len()],
     /// Calls that found every target out.
     pub no_target: u64,
     /// Calls that found no address at all.

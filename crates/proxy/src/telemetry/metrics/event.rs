@@ -43,6 +43,8 @@ pub enum Bound {
     Http2StallTimeout,
     /// Bytes of all bodies that are held.
     HeldBytes,
+    /// How long a call may wait for its turn.
+    Lag,
 }
 
 impl Bound {
@@ -65,6 +67,7 @@ impl Bound {
         Self::Http2ConnectionHeadBytes,
         Self::Http2StallTimeout,
         Self::HeldBytes,
+        Self::Lag,
     ];
 
     /// The name of the setting.
@@ -87,6 +90,7 @@ impl Bound {
             Self::Http2ConnectionHeadBytes => "http2.connection_head_bytes",
             Self::Http2StallTimeout => "http2.stall_timeout",
             Self::HeldBytes => "held_bytes",
+            Self::Lag => "lag",
         }
     }
 }

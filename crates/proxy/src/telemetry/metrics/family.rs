@@ -77,6 +77,10 @@ families! {
     BREAKER_OPENINGS = Counter "portway_breaker_openings_total" [] "Breakers of targets that opened.";
     BACKEND_IN_FLIGHT = Gauge "portway_backend_calls_in_flight" ["backend"] "Calls under way at a backend.";
     BACKEND_QUEUE = Gauge "portway_backend_queue" ["backend"] "Calls that wait for a place at a backend.";
+    BACKEND_AWAITING = Gauge "portway_backend_calls_awaiting" ["backend"] "Calls at a backend whose answers have not begun.";
+    BACKEND_LIMIT = Gauge "portway_backend_calls_awaiting_limit" ["backend"] "The most calls whose answers have not begun that a backend gets at once, as it is now.";
+    BACKEND_LIMITED = Gauge "portway_backend_overloaded" ["backend"] "1 while a backend gets fewer calls at once because it cannot keep up with more.";
+    BACKEND_REFUSED = Counter "portway_backend_refused_total" ["backend", "priority"] "Calls that were refused because a backend had no place for them, by priority.";
     ENDPOINT_UP = Gauge "portway_endpoint_up" ["backend", "endpoint"] "1: the endpoint takes calls; 0: it is out.";
     ENDPOINT_BREAKER = Gauge "portway_endpoint_breaker" ["backend", "endpoint"] "Breaker of the endpoint: 0 closed, 1 half open, 2 open.";
     ENDPOINT_IN_FLIGHT = Gauge "portway_endpoint_calls_in_flight" ["backend", "endpoint"] "Calls under way at an endpoint.";

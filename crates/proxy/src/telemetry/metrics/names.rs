@@ -51,6 +51,11 @@ pub struct SeriesId {
 }
 
 impl SeriesId {
+    /// A number for it that few others have.
+    pub(crate) const fn number(self) -> usize {
+        self.service as usize * 31 + self.operation as usize
+    }
+
     /// For calls that met no service.
     pub const NOWHERE: Self = Self { service: NONE, operation: UNCOUNTED };
 }

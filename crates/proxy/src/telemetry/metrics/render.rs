@@ -313,6 +313,22 @@ impl Scrape<'_> {
         for view in shown {
             page.sample(&family::BACKEND_QUEUE, &[("backend", view.backend)], view.waiting);
         }
+        let mut each = |family: &Family, value: fn(&BackendView<'_>) -> u64| {
+            page.family(family);
+            for view in shown {
+                page.sample(family, &[("backend", view.backend)], value(view));
+            }
+        };
+        each(&family::BACKEND_AWAITING, |view| view.awaiting);
+        each(&family::BACKEND_LIMIT, |view| view.awaiting_max);
+        each(&family::BACKEND_LIMITED, |view| u64::from(view.is_limited));
+        page.family(&family::BACKEND_REFUSED);
+        for view in shown {
+            for (priority, refused) in portway_model::Priority::ALL.iter().zip(view.refused) {
+                let labels = [("backend", view.backend), ("priority", priority.word())];
+                page.sample(&family::BACKEND_REFUSED, &labels, refused);
+            }
+        }
     }
 
     fn endpoints(&self, page: &mut Page) {

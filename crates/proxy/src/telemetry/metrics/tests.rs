@@ -289,6 +289,10 @@ fn what_is_looked_at_is_shown() {
         backend: "shop/get\"Order\\\n",
         in_flight: 8,
         waiting: 3,
+        awaiting: 7,
+        awaiting_max: 9,
+        is_limited: true,
+        refused: [4, 5, 6, 0],
         endpoints: vec![endpoint(1), endpoint(2)],
     }];
     let views = Views {
@@ -305,6 +309,10 @@ fn what_is_looked_at_is_shown() {
     let backend = "backend=\"shop/get\\\"Order\\\\\\n\"";
     page.check(&format!("portway_backend_calls_in_flight{{{backend}}}"), 8.0);
     page.check(&format!("portway_backend_queue{{{backend}}}"), 3.0);
+    page.check(&format!("portway_backend_calls_awaiting{{{backend}}}"), 7.0);
+    page.check(&format!("portway_backend_calls_awaiting_limit{{{backend}}}"), 9.0);
+    page.check(&format!("portway_backend_overloaded{{{backend}}}"), 1.0);
+    page.check(&format!("portway_backend_refused_total{{{backend},priority=\"normal\"}}"), 5.0);
     page.check(&format!("portway_endpoint_up{{{backend},endpoint=\"10.0.0.7:1\"}}"), 1.0);
     page.check(&format!("portway_endpoint_up{{{backend},endpoint=\"10.0.0.7:2\"}}"), 0.0);
     page.check(&format!("portway_endpoint_breaker{{{backend},endpoint=\"10.0.0.7:2\"}}"), 1.0);
@@ -319,7 +327,16 @@ fn what_is_looked_at_is_shown() {
 #[test]
 fn endpoints_have_a_ceiling_too() {
     let endpoints: Vec<_> = (1..=2100).map(endpoint).collect();
-    let backends = [BackendView { backend: "shop", in_flight: 0, waiting: 0, endpoints }];
+    let backends = [BackendView {
+        backend: "shop",
+        in_flight: 0,
+        waiting: 0,
+        awaiting: 0,
+        awaiting_max: 0,
+        is_limited: false,
+        refused: [0; 4],
+        endpoints,
+    }];
     let page =
         Page::read(&metrics(1, 1).render(&Views { backends: &backends, ..Views::default() }));
     page.check("portway_metrics_endpoints_omitted", 100.0);

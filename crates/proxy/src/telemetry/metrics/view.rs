@@ -35,6 +35,14 @@ pub struct BackendView<'a> {
     pub in_flight: u64,
     /// Calls waiting for a place.
     pub waiting: u64,
+    /// Calls whose answers have not begun, and how many of those there may be.
+    pub awaiting: u64,
+    /// See `awaiting`.
+    pub awaiting_max: u64,
+    /// Whether that is so few because it cannot keep up with more.
+    pub is_limited: bool,
+    /// Calls that found no place, by priority, the lowest first.
+    pub refused: [u64; portway_model::Priority::ALL.len()],
     /// Its endpoints.
     pub endpoints: Vec<EndpointView>,
 }

@@ -318,7 +318,7 @@ async fn a_known_key_keeps_its_state_and_its_endpoints() {
     for _ in 0..11 {
         stage.call(&state, ill(".1"));
     }
-    let slot = state.try_enter().unwrap();
+    let slot = state.try_enter(0).unwrap();
     document.targets.push(model::Target { url: "10.0.0.3:80".to_owned(), weight: 1 });
     document.timeouts.connect = model::Duration::from_ms(7);
     let again = stage.bind(&document);
