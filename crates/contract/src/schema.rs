@@ -51,6 +51,16 @@ impl From<SpecVersion> for Dialect {
     }
 }
 
+/// Which messages schemas are compiled for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// What is `readOnly` is not required; 2.0 forbids to send it.
+    #[default]
+    Request,
+    /// What is `writeOnly` is not required, and should not be sent.
+    Answer,
+}
+
 /// The name of a compiled schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaId(u32);
@@ -122,6 +132,8 @@ struct Node {
     never: bool,
     /// It has `unevaluatedItems` or `unevaluatedProperties`.
     collects: bool,
+    /// Its values are bytes, not text (`format: binary`, `contentMediaType`).
+    binary: bool,
     /// The schema resource that it belongs to, for `$dynamicRef`.
     resource: u32,
     checks: Box<[Check]>,
@@ -159,6 +171,8 @@ enum Check {
     If { test: SchemaId, then: Option<SchemaId>, otherwise: Option<SchemaId> },
     OtherItems(SchemaId),
     OtherMembers(SchemaId),
+    /// Members that messages of this direction do not have, and the keyword that says so.
+    Unsent(Box<[Box<str>]>, &'static str),
 }
 
 /// A member, and those that must be there if it is.

@@ -128,6 +128,8 @@ pub struct Bounds {
     pub target_bytes: ByteSize,
     /// Bytes of a request's body (413). Default 16MiB.
     pub body_bytes: ByteSize,
+    /// Bytes of all bodies that are held at once until they were checked, or their signatures were (503). Default 256MiB.
+    pub held_bytes: ByteSize,
     /// From a connection's or a request's first byte to the end of its head, TLS and PROXY header included (408, or the connection closes). Default 10s.
     pub head_timeout: Duration,
     /// Between two parts of a request's body (408). Default 30s.
@@ -155,6 +157,7 @@ impl Default for Bounds {
             head_fields: 100,
             target_bytes: ByteSize::from_bytes(8 << 10),
             body_bytes: ByteSize::from_bytes(16 << 20),
+            held_bytes: ByteSize::from_bytes(256 << 20),
             head_timeout: Duration::from_ms(10_000),
             body_timeout: Duration::from_ms(30_000),
             write_timeout: Duration::from_ms(30_000),

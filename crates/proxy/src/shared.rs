@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) admission: Admission,
+    /// Bytes of all bodies that are held.
+    pub(crate) held_bytes: AtomicU64,
     /// Connections that could not be accepted, for want of descriptors.
     pub(crate) refused_by_system: Recurring,
     /// The one clock of all workers.
