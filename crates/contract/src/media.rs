@@ -152,12 +152,25 @@ pub(crate) fn is_token(text: &str) -> bool {
             byte.is_ascii_alphanumeric()
                 || matches!(
                     byte,
-                    b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+                    b'!' | b'#'
+                        | b'$'
+                        | b'%'
+                        | b'&'
+                        | b'\''
+                        | b'*'
+                        | b'+'
+                        | b'-'
+                        | b'.'
+                        | b'^'
+                        | b'_'
+                        | b'`'
+                        | b'|'
+                        | b'~'
                 )
         })
 }
 
-/// A key of `content`: a media type, `type/*` or `*/*`.
+/// A key of `content`: a media type, `type/*+suffix`, `type/*` or `*/*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
     media: MediaType,
@@ -201,6 +214,11 @@ impl Range {
                 count if count == own.parameters.len() => 11 + count as u32,
                 _ => 10,
             });
+        }
+        // No version of OpenAPI has these, and contracts do.
+        if let Some((start, end)) = own.name.split_once("*+") {
+            let rest = media.name.strip_prefix(start).filter(|_| start.ends_with('/'));
+            return rest.and_then(|rest| rest.strip_suffix(end)?.strip_suffix('+')).map(|_| 3);
         }
         match own.name.strip_suffix('*') {
             Some("*/") => Some(1),

@@ -143,18 +143,35 @@ struct Node {
 #[derive(Debug)]
 enum Check {
     Const(Value),
-    Enum { texts: Box<[Box<str>]>, others: Box<[Value]> },
+    Enum {
+        texts: Box<[Box<str>]>,
+        others: Box<[Value]>,
+    },
     MultipleOf(Number),
-    Least { bound: Number, exclusive: bool },
-    Most { bound: Number, exclusive: bool },
+    Least {
+        bound: Number,
+        exclusive: bool,
+    },
+    Most {
+        bound: Number,
+        exclusive: bool,
+    },
     TextLeast(u64),
     TextMost(u64),
     Pattern(Regex),
     ItemsLeast(u64),
     ItemsMost(u64),
     Unique,
-    Items { first: Box<[SchemaId]>, rest: Option<SchemaId>, rest_rule: &'static str },
-    Contains { schema: SchemaId, least: u64, most: Option<u64> },
+    Items {
+        first: Box<[SchemaId]>,
+        rest: Option<SchemaId>,
+        rest_rule: &'static str,
+    },
+    Contains {
+        schema: SchemaId,
+        least: u64,
+        most: Option<u64>,
+    },
     MembersLeast(u64),
     MembersMost(u64),
     Required(Box<[Box<str>]>),
@@ -163,12 +180,19 @@ enum Check {
     NeedsMembers(Box<[Needs]>),
     NeedsSchema(Box<[(Box<str>, SchemaId)]>),
     Ref(SchemaId),
-    Dynamic { anchor: Box<str>, otherwise: SchemaId },
+    Dynamic {
+        anchor: Box<str>,
+        otherwise: SchemaId,
+    },
     All(Box<[SchemaId]>),
     Any(Box<[SchemaId]>),
     One(Box<[SchemaId]>),
     Not(SchemaId),
-    If { test: SchemaId, then: Option<SchemaId>, otherwise: Option<SchemaId> },
+    If {
+        test: SchemaId,
+        then: Option<SchemaId>,
+        otherwise: Option<SchemaId>,
+    },
     OtherItems(SchemaId),
     OtherMembers(SchemaId),
     /// Members that messages of this direction do not have, and the keyword that says so.

@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
+use portway_contract::Location;
 use portway_contract::request::{Misfit, Place, Plan, Wish};
 use portway_contract::schema::Problem;
-use portway_contract::Location;
 use portway_http1::Framing;
 use portway_policy::{Body, Call, Detail, Phase, Reason, Refusal};
 use portway_snapshot::Checks;
@@ -26,7 +26,8 @@ use crate::worker::Worker;
 const SHOWN_BYTES: usize = 240;
 
 /// What is said of a body that is larger than is held of it.
-const TOO_LARGE: &str = "A body of this media type is checked before it goes on, and has more bytes than are checked.";
+const TOO_LARGE: &str =
+    "A body of this media type is checked before it goes on, and has more bytes than are checked.";
 
 /// Checks the head of a call, and its body if that is there. If the body has still to be read, says how it is
 /// then checked.
@@ -107,8 +108,7 @@ pub(crate) async fn body(
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<bool, Stop> {
-    let operation =
-        &around.live.snapshot.services[decision.service].operations[decision.operation];
+    let operation = &around.live.snapshot.services[decision.service].operations[decision.operation];
     let checks = operation.checks.as_ref().expect("a plan is of the checks of its operation");
     let most_bytes = plan.most_bytes.unwrap_or(u64::MAX);
     if let Framing::Length(length) = around.request.framing

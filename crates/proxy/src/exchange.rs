@@ -145,7 +145,8 @@ async fn answer(
             true
         }
         Decided::CheckBody(plan) => {
-            let decision = decision.as_ref().expect("a body is checked of a call that is permitted");
+            let decision =
+                decision.as_ref().expect("a body is checked of a call that is permitted");
             Box::pin(check::body(around, decision, plan, incoming, timer, record)).await?
         }
         Decided::Local(mut local) => {

@@ -146,8 +146,7 @@ pub(crate) async fn hold(
     if request.known(Known::Expect).is_some() {
         incoming.interim(100, b"");
     }
-    let mut spool =
-        Spool { bytes: Vec::new(), whole: false, lease: Lease::new(around.worker) };
+    let mut spool = Spool { bytes: Vec::new(), whole: false, lease: Lease::new(around.worker) };
     let due_ms = record.started_us / 1_000 + operation.timeout_ms;
     let pause_ms = around.live.bounds.body_ms;
     let clock = around.worker.clock;

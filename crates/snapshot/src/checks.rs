@@ -40,7 +40,8 @@ impl Checks {
     /// What is checked and what becomes of it, for people.
     pub fn words(&self) -> String {
         let what = if self.request.judges_bodies() { "parameters and body" } else { "parameters" };
-        let then = if self.enforced { "what is wrong is refused" } else { "what is wrong is reported" };
+        let then =
+            if self.enforced { "what is wrong is refused" } else { "what is wrong is reported" };
         format!("{what}; {then}")
     }
 }

@@ -17,8 +17,20 @@ fn media_types_are_read_strictly() {
     check("a/b;c=\"d;e\\\"f\" ; g=h;", Some(("a/b", &[("c", "d;e\"f"), ("g", "h")])));
     check("a/b; x=\"C:\\dir\\\\f\"", Some(("a/b", &[("x", "C:\\dir\\f")])));
     for text in [
-        "", "json", "a/b/c", "a/", "/b", "a b/c", "a/b; c", "a/b; c=", "a/b; c=d e", "a/b; c=\"d",
-        "a/b; c=\"d\"e", "a/b; c=d; C=e", "a/b, c/d", "a/b; =c",
+        "",
+        "json",
+        "a/b/c",
+        "a/",
+        "/b",
+        "a b/c",
+        "a/b; c",
+        "a/b; c=",
+        "a/b; c=d e",
+        "a/b; c=\"d",
+        "a/b; c=\"d\"e",
+        "a/b; c=d; C=e",
+        "a/b, c/d",
+        "a/b; =c",
     ] {
         check(text, None);
     }
@@ -61,5 +73,8 @@ fn the_best_range_is_taken() {
     check(&["a/b; v=1", "a/b"], "a/b; v=3", Some(1));
     check(&["json", "a/b; !", "*"], "a/b", Some(1));
     check(&["json", "*"], "a/b", Some(1));
+    check(&["a/*", "a/*+json"], "a/vnd.b+json", Some(1));
+    check(&["a/*+json"], "a/json", None);
+    check(&["a/*+json"], "b/c+json", None);
     check(&[], "a/b", None);
 }

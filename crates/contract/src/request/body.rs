@@ -132,12 +132,15 @@ impl Unfinished {
             }
             accept.push_str(name);
         }
-        let described = |(range, schema, fields): (_, Option<SchemaId>, Option<fields::Unfinished>)| Described {
-            range,
-            schema,
-            kinds: schema.map(|schema| schemas.kinds(schema)).unwrap_or_default(),
-            fields: fields.map(|fields| fields.finish(schemas)),
-        };
+        let described =
+            |(range, schema, fields): (_, Option<SchemaId>, Option<fields::Unfinished>)| {
+                Described {
+                    range,
+                    schema,
+                    kinds: schema.map(|schema| schemas.kinds(schema)).unwrap_or_default(),
+                    fields: fields.map(|fields| fields.finish(schemas)),
+                }
+            };
         Expectation {
             required: self.required,
             contents: self.contents.into_iter().map(described).collect(),
@@ -154,9 +157,9 @@ fn contents<'c>(contract: &'c Contract, body: &'c Body, builder: &mut Builder<'c
     for content in &body.content {
         let range = Range::parse(&content.media_type);
         let schema = content.schema.as_ref().and_then(|place| builder.place(contract, place));
-        let may_be_form = range.as_ref().is_some_and(|range| {
-            range.may_be(Language::Form) || range.may_be(Language::Multipart)
-        });
+        let may_be_form = range
+            .as_ref()
+            .is_some_and(|range| range.may_be(Language::Form) || range.may_be(Language::Multipart));
         let fields = match schema {
             _ if !may_be_form => None,
             Some(schema) => Some(fields::Unfinished::of_content(contract, content, schema)),
@@ -184,7 +187,8 @@ impl Expectation {
         if !has_body {
             return if self.required { Wish::Wrong(missing()) } else { Wish::Pass };
         }
-        let Some(media) = only(head, "content-type").and_then(|text| MediaType::parse(&text)) else {
+        let Some(media) = only(head, "content-type").and_then(|text| MediaType::parse(&text))
+        else {
             let takes_all = self.contents.iter().flat_map(|content| &content.range);
             let mut takes_all = takes_all.filter(|range| range.name() == "*/*");
             return if takes_all.next().is_some() { Wish::Pass } else { Wish::Unsupported };

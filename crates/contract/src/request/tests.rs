@@ -49,9 +49,8 @@ fn compiled(version: &str, parameters: &str) -> (RequestChecks, Vec<Finding>) {
     let outcome = read("api.yaml", text.as_bytes(), &NoFiles, &Limits::default());
     let contract = outcome.contract.expect("a contract");
     let added = HashSet::from(["x-added".to_owned()]);
-    let (mut all, findings) = compile(&contract, |_| {
-        Some(Wanted { added: added.clone(), ..Wanted::default() })
-    });
+    let (mut all, findings) =
+        compile(&contract, |_| Some(Wanted { added: added.clone(), ..Wanted::default() }));
     (all.remove(0).expect("checked"), findings)
 }
 

@@ -32,7 +32,14 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { depth: 64, members: 1_000, items: 100_000, values: 200_000, text_bytes: 8 << 20, number_bytes: 400 }
+        Self {
+            depth: 64,
+            members: 1_000,
+            items: 100_000,
+            values: 200_000,
+            text_bytes: 8 << 20,
+            number_bytes: 400,
+        }
     }
 }
 

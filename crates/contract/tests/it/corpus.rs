@@ -152,7 +152,8 @@ fn real_parameters_take_their_own_values() {
                     let head = OnePair(format!("{}={}", encoded(&parameter.name), encoded(&text)));
                     let misfits = checks.head(&head);
                     let own = misfits.iter().find(|misfit| {
-                        *misfit.name == *parameter.name && misfit.place == Place::Parameter(Location::Query)
+                        *misfit.name == *parameter.name
+                            && misfit.place == Place::Parameter(Location::Query)
                     });
                     if let Some(misfit) = own {
                         wrong.push(format!(

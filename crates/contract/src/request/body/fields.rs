@@ -173,9 +173,10 @@ impl Field {
         let is_binary = |ids: &[SchemaId]| ids.iter().any(|id| schemas.is_binary(*id));
         let is_json = |range: &Range| range.may_be(Language::Json);
         let json = !written.types.is_empty() && written.types.iter().all(is_json);
-        let others = written.types.iter().any(|range| {
-            !range.may_be(Language::Json) && !range.may_be(Language::Text)
-        });
+        let others = written
+            .types
+            .iter()
+            .any(|range| !range.may_be(Language::Json) && !range.may_be(Language::Text));
         Self {
             json,
             file: written.file

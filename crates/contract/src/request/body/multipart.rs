@@ -24,8 +24,7 @@ pub(crate) struct Part<'b> {
 
 /// Whether a text can be a boundary (RFC 2046 section 5.1.1).
 pub(crate) fn is_boundary(text: &str) -> bool {
-    let is_letter =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
     (1..=70).contains(&text.len()) && !text.ends_with(' ') && text.bytes().all(is_letter)
 }
 
@@ -104,11 +103,15 @@ impl Fault {
             Self::End => "ends before its last part does",
             Self::TooMany => "has more parts than are taken",
             Self::Header => "has a part whose header is too long",
-            Self::HeaderLine => "has a part whose header is not made of lines of name: value, each name once",
+            Self::HeaderLine => {
+                "has a part whose header is not made of lines of name: value, each name once"
+            }
             Self::Disposition => {
                 "has a part without one Content-Disposition: form-data with one name in it"
             }
-            Self::Encoding => "has a part with a Content-Transfer-Encoding, which forms do not have",
+            Self::Encoding => {
+                "has a part with a Content-Transfer-Encoding, which forms do not have"
+            }
         }
     }
 }

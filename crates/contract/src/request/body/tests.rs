@@ -1,6 +1,11 @@
 //! Bodies of every language: what a contract says of one, a body, what is wrong with it.
 
-use super::{Bounds, Wish, multipart};
+use std::fmt::Write;
+
+use proptest::prelude::*;
+
+use super::{Bounds, Wish, multipart, pairs};
+use crate::request::decode;
 use crate::request::{Head, RequestChecks, Wanted, compile};
 use crate::schema::intake;
 use crate::{Limits, NoFiles, read};
@@ -33,8 +38,7 @@ fn checks(version: &str, operation: &str, bounds: Bounds) -> RequestChecks {
     );
     let outcome = read("api.yaml", text.as_bytes(), &NoFiles, &Limits::default());
     let contract = outcome.contract.expect("a contract");
-    let (mut all, findings) =
-        compile(&contract, |_| Some(Wanted { bounds, ..Wanted::default() }));
+    let (mut all, findings) = compile(&contract, |_| Some(Wanted { bounds, ..Wanted::default() }));
     assert_eq!(findings, [], "{operation}");
     all.remove(0).expect("checked")
 }
@@ -206,7 +210,9 @@ fn forms_of_two_point_zero_are_judged_field_by_field() {
 fn parts(parts: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for (header, data) in parts {
-        text.push_str(&format!("--x\r\nContent-Disposition: form-data; {header}\r\n\r\n{data}\r\n"));
+        text.push_str(&format!(
+            "--x\r\nContent-Disposition: form-data; {header}\r\n\r\n{data}\r\n"
+        ));
     }
     text + "--x--\r\n"
 }
@@ -224,9 +230,15 @@ fn parts_are_judged_by_their_media_types() {
     let file = ("name=file; filename=\"a.png\"\r\nContent-Type: image/png", "\u{1}");
     check(&[meta, file], &[]);
     check(&[("name=meta", r#"{"a":"x"}"#), file], &["/meta/a type"]);
-    check(&[("name=meta; filename=blob\r\nContent-Type: application/json", "[1"), file], &["/meta/1 json"]);
+    check(
+        &[("name=meta; filename=blob\r\nContent-Type: application/json", "[1"), file],
+        &["/meta/1 json"],
+    );
     check(&[meta], &[" required"]);
-    check(&[meta, ("name=file; filename=a\r\nContent-Type: text/html", "x")], &["/file contentType"]);
+    check(
+        &[meta, ("name=file; filename=a\r\nContent-Type: text/html", "x")],
+        &["/file contentType"],
+    );
     check(&[meta, ("name=file", "x")], &["/file contentType"]);
     check(&[meta, ("name=file\r\nContent-Type: image/gif", "12345")], &["/file maxLength"]);
     check(&[meta, file, ("name=note", "50%+")], &[]);
@@ -309,7 +321,10 @@ fn boundaries_are_sane() {
     ] {
         let checks = checks("3.0.3", form, Bounds::default());
         let found = found(&checks, &[("content-type", &content_type)], b"--a--");
-        assert!(found == ["head multipart"] || found == ["unsupported"], "{content_type}: {found:?}");
+        assert!(
+            found == ["head multipart"] || found == ["unsupported"],
+            "{content_type}: {found:?}"
+        );
     }
 }
 
@@ -339,4 +354,104 @@ fn reading_does_not_demand_a_body_of_a_get() {
     let checks = all.remove(0).expect("checked");
     assert_eq!(found(&checks, &[], b""), ["pass"]);
     assert_eq!(found(&checks, &[("content-type", JSON)], b"true"), [" type"]);
+}
+
+/// A text as a form has it, by the rules of the URL standard (application/x-www-form-urlencoded serializing).
+fn serialized(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b' ' => out.push('+'),
+            b'*' | b'-' | b'.' | b'_' => out.push(byte.into()),
+            byte if byte.is_ascii_alphanumeric() => out.push(byte.into()),
+            byte => write!(out, "%{byte:02X}").expect("text"),
+        }
+    }
+    out
+}
+
+/// Parts as a reader that looks for every line by itself finds them; nothing if there is anything odd.
+fn naive_parts(body: &str) -> Option<Vec<(String, String)>> {
+    let mut lines = body.split("\r\n");
+    if lines.next() != Some("--x") {
+        return None;
+    }
+    let mut found = Vec::new();
+    loop {
+        let header = lines.next()?;
+        let name =
+            header.strip_prefix("Content-Disposition: form-data; name=\"")?.strip_suffix('"')?;
+        if lines.next() != Some("") {
+            return None;
+        }
+        let mut data: Vec<&str> = Vec::new();
+        let end = loop {
+            match lines.next()? {
+                end @ ("--x" | "--x--") => break end,
+                line => data.push(line),
+            }
+        };
+        found.push((name.to_owned(), data.join("\r\n")));
+        if end == "--x--" {
+            let rest: Vec<&str> = lines.collect();
+            return matches!(&*rest, [] | [""]).then_some(found);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn forms_are_read_back_as_they_were_written(
+        written in prop::collection::vec(("\\PC{0,8}", "\\PC{0,8}"), 0..6)
+    ) {
+        let text: Vec<String> = written
+            .iter()
+            .map(|(name, value)| format!("{}={}", serialized(name), serialized(value)))
+            .collect();
+        let text = text.join("&");
+        let read = pairs(&text, 10).expect("few");
+        let read: Vec<(String, String)> = read
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), decode::decoded(value, true).into_owned()))
+            .collect();
+        prop_assert_eq!(read, written);
+    }
+
+    #[test]
+    fn parts_are_read_back_as_they_were_written(
+        written in prop::collection::vec(("[a-z ;=]{1,8}", "[-x\r\n\\PC]{0,12}"), 0..4)
+    ) {
+        let mut text = String::new();
+        for (name, data) in &written {
+            write!(text, "--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{data}\r\n").expect("text");
+        }
+        text.push_str("--x--\r\n");
+        let read = multipart::parts(text.as_bytes(), "x", 10);
+        let names_boundary = written.iter().any(|(_, data)| data.contains("--x"));
+        match read {
+            Ok(parts) => {
+                let read: Vec<(String, String)> = parts
+                    .into_iter()
+                    .map(|part| (part.name, String::from_utf8_lossy(part.data).into_owned()))
+                    .collect();
+                prop_assert_eq!(read, written);
+            }
+            Err(fault) => prop_assert!(names_boundary, "{:?}", fault),
+        }
+    }
+
+    /// What both take, both take for the same parts; a naive reader takes more, never something else.
+    #[test]
+    fn a_naive_reader_finds_the_same_parts(pieces in prop::collection::vec(prop::sample::select(vec![
+        "--x", "--x--", "--", "x", "\r\n", "\n", "\r", "", "a", "Content-Disposition: form-data; name=\"n\"", "\r\n\r\n", "\r\n--x\r\n", "\r\n--x--",
+    ]), 0..14)) {
+        let text = format!("--x\r\nContent-Disposition: form-data; name=\"m\"\r\n\r\n{}\r\n--x--\r\n", pieces.concat());
+        if let Ok(parts) = multipart::parts(text.as_bytes(), "x", 10) {
+            let read: Vec<(String, String)> = parts
+                .into_iter()
+                .map(|part| (part.name, String::from_utf8_lossy(part.data).into_owned()))
+                .collect();
+            prop_assert_eq!(Some(read), naive_parts(&text));
+        }
+    }
 }

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::{Bounds, read};
 
-const SMALL: Bounds = Bounds { depth: 3, members: 2, items: 3, values: 8, text_bytes: 4, number_bytes: 12 };
+const SMALL: Bounds =
+    Bounds { depth: 3, members: 2, items: 3, values: 8, text_bytes: 4, number_bytes: 12 };
 
 fn check(text: &str, expected: Result<&str, (&str, &str)>) {
     let read = read(text.as_bytes(), &SMALL).map_err(|problem| (problem.pointer, problem.rule));
