@@ -322,7 +322,7 @@ impl Expectation {
     ) -> Vec<Problem> {
         match (&content.fields, multipart::parts(body, &plan.boundary, self.bounds.fields)) {
             (Some(fields), Ok(parts)) => {
-                fields.judge_parts(parts, (schemas, &self.bounds.values, body.len()))
+                fields.judge_parts(&parts, (schemas, &self.bounds.values, body.len()))
             }
             (_, Err(fault)) => vec![Problem::whole(fault.rule(), fault.sentence())],
             (None, _) => Vec::new(),

@@ -269,11 +269,11 @@ impl Fields {
     /// Judges the parts of a form.
     pub(super) fn judge_parts(
         &self,
-        parts: Vec<Part<'_>>,
+        parts: &[Part<'_>],
         (schemas, bounds, bytes): (&Schemas, &intake::Bounds, usize),
     ) -> Vec<Problem> {
         let mut form = Reading::new(self, (schemas, bounds, bytes));
-        for part in &parts {
+        for part in parts {
             form.part(part);
         }
         form.judge()
