@@ -2,11 +2,10 @@
 
 #![allow(missing_docs, reason = "criterion's macros")]
 
-use std::collections::HashSet;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use portway_contract::request::{Head, compile};
+use portway_contract::request::{Head, Wanted, compile};
 use portway_contract::schema::{Builder, Dialect, Verdict, intake};
 use portway_contract::{Limits, NoFiles, read};
 use serde_json::{Value, json};
@@ -45,7 +44,7 @@ impl Head for Call {
 fn parameters(c: &mut Criterion) {
     let outcome = read("shop.yaml", CONTRACT.as_bytes(), &NoFiles, &Limits::default());
     let contract = outcome.contract.expect("a contract");
-    let (mut all, _) = compile(&contract, |_| Some(HashSet::new()));
+    let (mut all, _) = compile(&contract, |_| Some(Wanted::default()));
     let checks = all.remove(0).expect("checks");
     assert_eq!(checks.head(&Call), []);
     c.bench_function("five parameters", |b| b.iter(|| black_box(&checks).head(black_box(&Call))));

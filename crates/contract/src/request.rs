@@ -1,12 +1,15 @@
-//! What the head of a call must be like to keep its contract: parameters of path, query, headers and cookies.
+//! What a call must be like to keep its contract: parameters of path, query, headers and cookies, and its body.
 //!
 //! Made once for each operation, from its parameters and the compiled schemas of its contract. Texts become values
 //! by what the schema of a parameter can be (`form`), and by its style (`decode`); what could be read in
 //! several ways keeps the contract if one of them does. All problems are told, in bounds; what they say comes
 //! from the contract, never from the call. Parameters that the contract does not know are let through.
 
+mod body;
 mod decode;
 mod form;
+
+pub use body::{Bounds, Plan, Wish};
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -15,7 +18,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::contract::{Contract, Location, Operation, Parameter, Style};
-use crate::schema::{Builder, Finding, PROBLEMS_MAX, Problem, SchemaId, Schemas, Verdict, intake};
+use crate::schema::{Builder, Finding, PROBLEMS_MAX, Problem, SchemaId, Schemas, intake};
 use form::Form;
 
 /// The head of a call, as far as parameters stand in it.
@@ -28,15 +31,53 @@ pub trait Head {
     fn header(&self, name: &str, see: &mut dyn FnMut(&[u8]));
 }
 
+/// A part of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A parameter that stands there.
+    Parameter(Location),
+    /// The body.
+    Body,
+}
+
+impl Place {
+    /// The word for it: `path`, `query`, `header`, `cookie`, `body`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Parameter(location) => location.word(),
+            Self::Body => "body",
+        }
+    }
+}
+
 /// Something wrong with a call, and with which part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
-    /// Where the parameter stands: `path`, `query`, `header`, `cookie`.
-    pub place: Location,
-    /// The name of the parameter, as the contract has it.
+    /// Which part.
+    pub place: Place,
+    /// The name of the parameter, as the contract has it; empty for the body.
     pub name: Arc<str>,
-    /// What is wrong; its pointer leads within the value of the parameter.
+    /// What is wrong; its pointer leads within the value of the part.
     pub problem: Problem,
+}
+
+impl Misfit {
+    /// Something wrong with the body.
+    #[must_use]
+    pub fn of_body(problem: Problem) -> Self {
+        Self { place: Place::Body, name: "".into(), problem }
+    }
+}
+
+/// What is wanted of the checks of an operation.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Names of headers and query parameters, in lower case, that the gateway adds itself on the way to the backend:
+    /// callers cannot be asked for those.
+    pub added: HashSet<String>,
+    /// Bounds on bodies.
+    pub bounds: Bounds,
 }
 
 /// What the calls of one operation are checked for.
@@ -48,6 +89,7 @@ pub struct RequestChecks {
     query_names: Box<[QueryName]>,
     /// Whether a cookie is among the parameters.
     cookies: bool,
+    body: Option<body::Expectation>,
 }
 
 /// One parameter.
@@ -66,6 +108,12 @@ struct Expected {
     form: Form,
     /// Its value is a text of JSON.
     json: bool,
+}
+
+/// The checks of an operation before schemas are compiled.
+struct Draft {
+    parameters: Vec<Unfinished>,
+    body: Option<body::Unfinished>,
 }
 
 /// A parameter before schemas are compiled, and its schema whether it is checked or not.
@@ -107,28 +155,31 @@ const NOT_CHECKED: &[&str] = &[
 ];
 
 /// Compiles the checks of the operations of a contract, all over the same schemas.
-///
-/// `added` are the names of headers and query parameters, in lower case, that the gateway adds itself on the way to
-/// the backend: callers cannot be asked for those. One is given for each operation, `None` for one that is not checked.
+/// One is given for each operation, `None` for one that is not checked.
 #[must_use]
 pub fn compile(
     contract: &Contract,
-    wanted: impl Fn(&Operation) -> Option<HashSet<String>>,
+    wanted: impl Fn(&Operation) -> Option<Wanted>,
 ) -> (Vec<Option<RequestChecks>>, Vec<Finding>) {
     let mut builder = Builder::of_contract(contract);
-    let mut made: Vec<Option<Vec<Unfinished>>> = Vec::new();
+    let mut made: Vec<Option<Draft>> = Vec::new();
     for operation in &contract.operations {
-        made.push(wanted(operation).map(|added| {
+        made.push(wanted(operation).map(|Wanted { added, bounds }| {
             let kept =
                 operation.parameters.iter().filter(|parameter| is_checked(parameter, &added));
-            kept.map(|parameter| expected(contract, operation, parameter, &mut builder)).collect()
+            Draft {
+                parameters: kept
+                    .map(|parameter| expected(contract, operation, parameter, &mut builder))
+                    .collect(),
+                body: body::Unfinished::of(contract, operation, &mut builder, bounds),
+            }
         }));
     }
     let (schemas, mut findings) = builder.finish();
     let schemas = Arc::new(schemas);
     let mut all = Vec::with_capacity(made.len());
     for (operation, list) in contract.operations.iter().zip(made) {
-        all.push(list.map(|list| finished(list, operation, &schemas, &mut findings)));
+        all.push(list.map(|draft| finished(draft, operation, &schemas, &mut findings)));
     }
     (all, findings)
 }
@@ -191,11 +242,12 @@ fn is_json(media_type: &str) -> bool {
 }
 
 fn finished(
-    list: Vec<Unfinished>,
+    draft: Draft,
     operation: &Operation,
     schemas: &Arc<Schemas>,
     findings: &mut Vec<Finding>,
 ) -> RequestChecks {
+    let Draft { parameters: list, body } = draft;
     let mut parameters = Vec::with_capacity(list.len());
     let mut query_names = Vec::new();
     for (mut expected, schema) in list {
@@ -239,6 +291,7 @@ fn finished(
         cookies: parameters.iter().any(|expected| expected.location == Location::Cookie),
         parameters: parameters.into(),
         query_names: query_names.into(),
+        body: body.map(|body| body.finish(schemas)),
     }
 }
 
@@ -246,7 +299,32 @@ impl RequestChecks {
     /// Nothing is checked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.parameters.is_empty()
+        self.parameters.is_empty() && self.body.is_none()
+    }
+
+    /// Whether bodies are looked into.
+    #[must_use]
+    pub fn judges_bodies(&self) -> bool {
+        self.body.as_ref().is_some_and(body::Expectation::judges)
+    }
+
+    /// The media types of bodies that the contract takes, as a list for an `Accept`.
+    #[must_use]
+    pub fn accept(&self) -> &str {
+        self.body.as_ref().map_or("", body::Expectation::accept)
+    }
+
+    /// What is to be done with the body of a call, by its head.
+    #[must_use]
+    pub fn wish(&self, head: &dyn Head, has_body: bool) -> Wish {
+        self.body.as_ref().map_or(Wish::Pass, |body| body.wish(head, has_body))
+    }
+
+    /// Checks the body of a call, as `wish` planned it. What is wrong, at most [`PROBLEMS_MAX`].
+    #[must_use]
+    pub fn body(&self, plan: &Plan, bytes: &[u8]) -> Vec<Misfit> {
+        let Some(body) = &self.body else { return Vec::new() };
+        body.judge(plan, bytes, &self.schemas).into_iter().map(Misfit::of_body).collect()
     }
 
     /// Checks the parameters of a call. What is wrong, at most [`PROBLEMS_MAX`]; nothing if it keeps the contract.
@@ -339,7 +417,7 @@ impl RequestChecks {
         let mut wrong = |problem| {
             if misfits.len() < PROBLEMS_MAX {
                 let name = Arc::clone(&expected.name);
-                misfits.push(Misfit { place: expected.location, name, problem });
+                misfits.push(Misfit { place: Place::Parameter(expected.location), name, problem });
             }
         };
         let whole = |rule, detail: &str| Problem {
@@ -384,15 +462,7 @@ impl RequestChecks {
     }
 
     fn judge(&self, schema: SchemaId, value: &Value, bytes: usize) -> Vec<Problem> {
-        match self.schemas.check(schema, value, bytes) {
-            Verdict::Valid => Vec::new(),
-            Verdict::Invalid(problems) => problems,
-            Verdict::TooComplex => vec![Problem {
-                pointer: String::new(),
-                rule: "complexity",
-                detail: "would cost too much to check".to_owned(),
-            }],
-        }
+        Problem::of_verdict(self.schemas.check(schema, value, bytes))
     }
 }
 

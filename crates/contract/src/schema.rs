@@ -51,6 +51,16 @@ impl From<SpecVersion> for Dialect {
     }
 }
 
+/// Which messages schemas are compiled for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// What is `readOnly` is not required; 2.0 forbids to send it.
+    #[default]
+    Request,
+    /// What is `writeOnly` is not required, and should not be sent.
+    Answer,
+}
+
 /// The name of a compiled schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaId(u32);
@@ -122,6 +132,8 @@ struct Node {
     never: bool,
     /// It has `unevaluatedItems` or `unevaluatedProperties`.
     collects: bool,
+    /// Its values are bytes, not text (`format: binary`, `contentMediaType`).
+    binary: bool,
     /// The schema resource that it belongs to, for `$dynamicRef`.
     resource: u32,
     checks: Box<[Check]>,
@@ -131,18 +143,35 @@ struct Node {
 #[derive(Debug)]
 enum Check {
     Const(Value),
-    Enum { texts: Box<[Box<str>]>, others: Box<[Value]> },
+    Enum {
+        texts: Box<[Box<str>]>,
+        others: Box<[Value]>,
+    },
     MultipleOf(Number),
-    Least { bound: Number, exclusive: bool },
-    Most { bound: Number, exclusive: bool },
+    Least {
+        bound: Number,
+        exclusive: bool,
+    },
+    Most {
+        bound: Number,
+        exclusive: bool,
+    },
     TextLeast(u64),
     TextMost(u64),
     Pattern(Regex),
     ItemsLeast(u64),
     ItemsMost(u64),
     Unique,
-    Items { first: Box<[SchemaId]>, rest: Option<SchemaId>, rest_rule: &'static str },
-    Contains { schema: SchemaId, least: u64, most: Option<u64> },
+    Items {
+        first: Box<[SchemaId]>,
+        rest: Option<SchemaId>,
+        rest_rule: &'static str,
+    },
+    Contains {
+        schema: SchemaId,
+        least: u64,
+        most: Option<u64>,
+    },
     MembersLeast(u64),
     MembersMost(u64),
     Required(Box<[Box<str>]>),
@@ -151,14 +180,23 @@ enum Check {
     NeedsMembers(Box<[Needs]>),
     NeedsSchema(Box<[(Box<str>, SchemaId)]>),
     Ref(SchemaId),
-    Dynamic { anchor: Box<str>, otherwise: SchemaId },
+    Dynamic {
+        anchor: Box<str>,
+        otherwise: SchemaId,
+    },
     All(Box<[SchemaId]>),
     Any(Box<[SchemaId]>),
     One(Box<[SchemaId]>),
     Not(SchemaId),
-    If { test: SchemaId, then: Option<SchemaId>, otherwise: Option<SchemaId> },
+    If {
+        test: SchemaId,
+        then: Option<SchemaId>,
+        otherwise: Option<SchemaId>,
+    },
     OtherItems(SchemaId),
     OtherMembers(SchemaId),
+    /// Members that messages of this direction do not have, and the keyword that says so.
+    Unsent(Box<[Box<str>]>, &'static str),
 }
 
 /// A member, and those that must be there if it is.

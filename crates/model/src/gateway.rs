@@ -128,6 +128,8 @@ pub struct Bounds {
     pub target_bytes: ByteSize,
     /// Bytes of a request's body (413). Default 16MiB.
     pub body_bytes: ByteSize,
+    /// Bytes of all bodies that are held at once until they were checked, or their signatures were (503). Default 128MiB.
+    pub held_bytes: ByteSize,
     /// From a connection's or a request's first byte to the end of its head, TLS and PROXY header included (408, or the connection closes). Default 10s.
     pub head_timeout: Duration,
     /// Between two parts of a request's body (408). Default 30s.
@@ -146,8 +148,6 @@ pub struct Bounds {
     pub connections_per_address: u32,
     /// HTTP/2.
     pub http2: Http2Bounds,
-    /// Bytes of all bodies that are held at once to be looked at before their calls go on, of all callers together (503). Default 128MiB.
-    pub held_bytes: ByteSize,
     /// How long a call may have to wait for its turn on a thread that has too much to do, before calls are refused (503): those of the lowest priority first, and more of them as long as it goes on. `0s` refuses none. Default 250ms.
     pub lag: Duration,
 }
@@ -159,6 +159,7 @@ impl Default for Bounds {
             head_fields: 100,
             target_bytes: ByteSize::from_bytes(8 << 10),
             body_bytes: ByteSize::from_bytes(16 << 20),
+            held_bytes: ByteSize::from_bytes(128 << 20),
             head_timeout: Duration::from_ms(10_000),
             body_timeout: Duration::from_ms(30_000),
             write_timeout: Duration::from_ms(30_000),
@@ -167,7 +168,6 @@ impl Default for Bounds {
             connections: 32_768,
             connections_per_address: 16_384,
             http2: Http2Bounds::default(),
-            held_bytes: ByteSize::from_bytes(128 << 20),
             lag: Duration::from_ms(250),
         }
     }

@@ -9,6 +9,7 @@ pub mod answers;
 pub mod app;
 pub mod backend;
 mod check;
+pub mod check_bounds;
 mod conform;
 pub mod diagnostic;
 pub mod document;
@@ -39,6 +40,7 @@ pub use backend::{
     Active, Backend, BackendTls, Balance, Breaker, Concurrency, Credentials, HashOn, HostHeader,
     Passive, Probe, Protocol, Retries, Target, Timeouts,
 };
+pub use check_bounds::CheckBounds;
 pub use diagnostic::{Diagnostic, Location, Severity, summary};
 pub use document::Document;
 pub use gateway::{

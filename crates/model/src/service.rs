@@ -11,7 +11,7 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Malformed, is_disturbing, is_token, quoted, written_as_text};
-use crate::{Answers, Backend, ByteSize, Duration, Limit, Name, shape};
+use crate::{Answers, Backend, ByteSize, CheckBounds, Duration, Limit, Name, shape};
 
 /// One service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +55,9 @@ pub struct Service {
     /// What becomes of calls that do not keep the contract. Default `enforce`; without a contract there is nothing to check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
+    /// What a body may be before a schema of the contract is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check_bounds: Option<CheckBounds>,
     /// Calls from pages of other origins. Default: none, so that no CORS headers are sent and preflights are not answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
@@ -97,6 +100,9 @@ pub struct OperationPolicy {
     /// Replaces the service's `check`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
+    /// Replaces those of the service's `check_bounds` that stand in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check_bounds: Option<CheckBounds>,
     /// Replaces the service's `backend`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<Backend>,
@@ -108,7 +114,7 @@ pub struct OperationPolicy {
     pub hidden: bool,
 }
 
-/// What becomes of calls whose parameters are not what the contract describes.
+/// What becomes of calls whose parameters or bodies are not what the contract describes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(title = "check")]

@@ -80,6 +80,7 @@ fn rules(auth: model::Auth, limits: Vec<model::Limit>) -> Rules {
         timeout: None,
         body_bytes: None,
         check: None,
+        check_bounds: None,
         cors: None,
         errors: model::ErrorForm::default(),
         answers: None,

@@ -28,7 +28,7 @@ pub fn write_limit(state: &LimitState, out: &mut Vec<u8>) {
 pub fn retry_after_s(refusal: &Refusal) -> Option<u32> {
     match (&refusal.detail, refusal.reason) {
         (Detail::Limit(state), _) => Some(state.reset_s),
-        (_, Reason::TooManyConcurrent) => Some(CONCURRENCY_RETRY_S),
+        (_, Reason::TooManyConcurrent | Reason::TooMuchHeld) => Some(CONCURRENCY_RETRY_S),
         _ => None,
     }
 }

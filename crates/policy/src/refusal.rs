@@ -56,8 +56,10 @@ pub enum Reason {
     Overloaded,
     /// A call that does not keep the contract.
     ContractBroken,
-    /// No room to hold the body.
-    NoRoom,
+    /// A body in a form that the contract does not describe.
+    MediaTypeUnsupported,
+    /// A body would have to be held, and too much is held already.
+    TooMuchHeld,
     /// The gateway is stopping.
     Draining,
 }
@@ -96,7 +98,8 @@ impl Reason {
         Self::TooManyConcurrent,
         Self::Overloaded,
         Self::ContractBroken,
-        Self::NoRoom,
+        Self::MediaTypeUnsupported,
+        Self::TooMuchHeld,
         Self::Draining,
     ];
 
@@ -295,18 +298,27 @@ impl Reason {
                 word: "contract-broken",
                 status: 400,
                 title: "The request is not what the contract describes.",
-                explanation: "A parameter in the path, the query, a header or a cookie is missing or is not what the API's \
-                              contract says. The member errors of the answer lists what is wrong: in which part (in, \
-                              name), where in its value (pointer), the rule that is broken (rule, a keyword of the \
+                explanation: "A parameter in the path, the query, a header or a cookie, or the body, is missing or is not what \
+                              the API's contract says. The member errors of the answer lists what is wrong: in which part \
+                              (in, name), where in its value (pointer), the rule that is broken (rule, a keyword of the \
                               contract) and what it asks (detail); at most 32 of them. Nothing was sent to the backend. \
                               Correct the call; the same one will be refused again.",
             },
-            Self::NoRoom => Entry {
-                word: "no-room",
+            Self::MediaTypeUnsupported => Entry {
+                word: "media-type-unsupported",
+                status: 415,
+                title: "The body is not of a media type that is taken here.",
+                explanation: "The operation takes bodies, but none of the media type that Content-Type names, or the body is \
+                              compressed and nobody can look into it. The Accept field lists the media types that the \
+                              API's contract describes, Accept-Encoding what the body may be encoded with. A body \
+                              without one Content-Type is taken for none of them.",
+            },
+            Self::TooMuchHeld => Entry {
+                word: "too-much-held",
                 status: 503,
-                title: "The gateway has no room for the request's body.",
-                explanation: "The body has to be read before the call can go on, and the bodies of other calls take all the \
-                              room that there is for that (bounds.held_bytes). Nothing was sent to the backend, so the \
+                title: "Too many bodies are being checked.",
+                explanation: "A body that is to be checked is held until it was read, and all bodies held together have \
+                              as many bytes as they may (bounds.held_bytes). Nothing was sent to the backend, so the \
                               call may be repeated, after a short and growing pause.",
             },
             Self::Draining => Entry {
@@ -334,6 +346,10 @@ pub enum Detail {
     Signature(Box<SignatureFault>),
     /// What is wrong, by the contract: a list of JSON.
     Errors(Box<str>),
+    /// Media types that are taken: value of `Accept`.
+    Accept(Box<str>),
+    /// Bodies are taken without a coding.
+    Identity,
 }
 
 /// A call declined.

@@ -117,6 +117,7 @@ pub(crate) fn service(auth: model::Auth, limits: Vec<model::Limit>) -> model::Se
         timeout: None,
         body_bytes: None,
         check: None,
+        check_bounds: None,
         cors: None,
         errors: model::ErrorForm::default(),
         answers: None,

@@ -7,6 +7,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use portway_contract::request::Plan;
 use portway_http1::{Framing, Known, Reject, ResponseHead};
 use portway_policy::{
     Answers, Body, Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme, Verdict,
@@ -20,7 +21,7 @@ use crate::forward::{self, Replaced};
 use crate::forwarded;
 use crate::guard::Guard;
 use crate::hidden;
-use crate::hold::hold;
+use crate::hold::{Extent, hold};
 use crate::incoming::{Gone, Incoming, Length};
 use crate::live::Live;
 use crate::outgoing::Outgoing;
@@ -94,18 +95,13 @@ pub(crate) struct Decision {
     pub(crate) hash: Option<u64>,
 }
 
-/// A body that is needed to decide.
-pub(crate) struct Needed {
-    pub(crate) service: usize,
-    pub(crate) operation: usize,
-    pub(crate) most_bytes: u64,
-}
-
 enum Decided {
     /// To a backend, as the decision says.
     Dispatch,
     /// Not decided: the body is part of what was signed.
-    HoldBody(Needed),
+    HoldBody(Extent),
+    /// To a backend, if the body keeps the contract.
+    CheckBody(Box<Plan>),
     /// Answered here.
     Local(Box<Local>),
 }
@@ -143,11 +139,16 @@ async fn answer(
     let decided = decide(around, body, record, &mut decision)?;
     let is_held = match decided {
         Decided::Dispatch => false,
-        Decided::HoldBody(needed) => {
+        Decided::HoldBody(extent) => {
             // Rare, and large: not part of every connection's size.
-            Box::pin(decide_with_body(around, needed, incoming, timer, record, &mut decision))
+            Box::pin(decide_with_body(around, extent, incoming, timer, record, &mut decision))
                 .await?;
             true
+        }
+        Decided::CheckBody(plan) => {
+            let decision =
+                decision.as_ref().expect("a body is checked of a call that is permitted");
+            Box::pin(check::body(around, decision, plan, incoming, timer, record)).await?
         }
         Decided::Local(mut local) => {
             record.answered_here();
@@ -195,20 +196,23 @@ async fn answer(
 /// Reads the body that is needed to decide, and decides.
 async fn decide_with_body(
     around: &Surroundings<'_>,
-    needed: Needed,
+    extent: Extent,
     incoming: &mut Incoming,
     timer: &mut Timer,
     record: &mut Record,
     decision: &mut Option<Decision>,
 ) -> Result<(), Stop> {
-    let body = hold(around, &needed, incoming, timer, record).await?;
-    match decide(around, Body::Held(body.rest()), record, decision)? {
+    let spool = hold(around, extent, incoming, timer, record).await?;
+    let body = spool.whole().expect("a body that may not pass is read whole");
+    match decide(around, Body::Held(body), record, decision)? {
         Decided::Dispatch => {
-            incoming.hold_body(body);
+            incoming.hold_body(spool);
             Ok(())
         }
         // Nobody asks for a body twice, and what is answered here needs none.
-        Decided::HoldBody(_) | Decided::Local(_) => Err(Stop::refused(Reason::CredentialsInvalid)),
+        Decided::HoldBody(_) | Decided::CheckBody(_) | Decided::Local(_) => {
+            Err(Stop::refused(Reason::CredentialsInvalid))
+        }
     }
 }
 
@@ -278,19 +282,21 @@ fn decide(
                     }
                     record.app = permit.app().cloned();
                     record.limit = permit.limit().copied();
-                    if let Some(checks) = &operation.checks {
-                        check::head(checks, &call, record, worker)?;
-                    }
+                    let plan = match &operation.checks {
+                        Some(checks) => check::head(checks, &call, record, worker)?,
+                        None => None,
+                    };
                     let balance = &service.backend(operation).document.balance;
                     let hash = dispatch::hash_of(&call, balance);
                     *decision =
                         Some(Decision { service: service_index, operation: index, permit, hash });
-                    Ok(Decided::Dispatch)
+                    Ok(plan.map_or(Decided::Dispatch, Decided::CheckBody))
                 }
-                Verdict::HoldBody { most_bytes } => Ok(Decided::HoldBody(Needed {
+                Verdict::HoldBody { most_bytes } => Ok(Decided::HoldBody(Extent {
                     service: service_index,
                     operation: index,
                     most_bytes,
+                    may_pass: false,
                 })),
             }
         }

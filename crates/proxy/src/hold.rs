@@ -1,102 +1,182 @@
-//! A body that has to be read before it can be told who is calling: held, bounded, and then sent on from here.
+//! A body that has to be read before its call goes on: held, bounded, and then sent on from here.
 //!
-//! Only services that take signatures ask for this, and only for calls whose signature covers the body. What is held
-//! grows with what the caller sent, never with what it announced, and has its bound for all callers together.
+//! Signatures that cover the body ask for this, and contracts that describe it. What is held grows with what the
+//! caller sent, never with what it announced, and counts against the bound of the whole process as long as it is held.
 
 use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use portway_http1::{Framing, Known};
 use portway_policy::Reason;
 
 use crate::body::Part;
-use crate::exchange::{Needed, Stop, Surroundings, check_length};
+use crate::exchange::{Stop, Surroundings, check_length};
 use crate::failure::Fault;
 use crate::incoming::{Gone, Incoming};
 use crate::record::Record;
-use crate::room::Share;
+use crate::telemetry::{Bound, Gauge};
 use crate::timer::Timer;
 use crate::transfer::{TURN_BYTES, caller_broke};
+use crate::worker::Worker;
 
-/// A body that was read before its call went on.
+/// What was read of a body before its call went on.
+pub(crate) struct Spool {
+    bytes: Vec<u8>,
+    /// Nothing of it comes behind this.
+    whole: bool,
+    lease: Lease,
+}
+
+impl Spool {
+    /// The whole body, or nothing if it is not all here.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        self.whole.then_some(&*self.bytes)
+    }
+}
+
+/// A body that was read before its call went on, on its way.
 pub(crate) struct Held {
-    body: Vec<u8>,
+    spool: Spool,
     at: usize,
     share: Share,
 }
 
 impl Held {
-    /// Adds some bytes, if there is room for them.
-    fn add(&mut self, bytes: &[u8], room_bytes: u64) -> Result<(), Stop> {
-        let (held, needed) = (self.body.capacity(), self.body.len() + bytes.len());
-        if needed > held {
-            // Grows by halves, so that what is taken is never much more than what came.
-            let grown = needed.max(held + held / 2);
-            if !self.share.grow(grown, room_bytes) {
-                return Err(Stop::refused(Reason::NoRoom));
-            }
-            self.body.reserve_exact(grown - self.body.len());
-        }
-        self.body.extend_from_slice(bytes);
-        Ok(())
+    pub(crate) fn new(spool: Spool) -> Self {
+        Self { spool, at: 0 }
     }
 
-    pub(crate) fn part(&self) -> Part {
-        if self.rest().is_empty() { Part::End } else { Part::Data }
+    /// What comes next; nothing if that is not here.
+    pub(crate) fn part(&self) -> Option<Part> {
+        match self.rest() {
+            [] if self.spool.whole => Some(Part::End),
+            [] => None,
+            _ => Some(Part::Data),
+        }
     }
 
     /// What was not consumed.
     pub(crate) fn rest(&self) -> &[u8] {
-        &self.body[self.at..]
+        &self.spool.bytes[self.at..]
+    }
+
+    /// All was consumed.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.rest().is_empty()
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
         self.at += count;
+        if self.is_spent() {
+            self.spool.bytes = Vec::new();
+            self.at = 0;
+            self.spool.lease.set(0);
+        }
     }
 }
 
-/// Reads the whole body.
+/// A share of the bytes that all bodies held may have.
+struct Lease {
+    worker: Rc<Worker>,
+    bytes: usize,
+}
+
+impl Lease {
+    fn new(worker: &Rc<Worker>) -> Self {
+        Self { worker: Rc::clone(worker), bytes: 0 }
+    }
+
+    fn set(&mut self, bytes: usize) {
+        let held = &self.worker.shared.held_bytes;
+        if bytes >= self.bytes {
+            held.fetch_add((bytes - self.bytes) as u64, Ordering::Relaxed);
+        } else {
+            held.fetch_sub((self.bytes - bytes) as u64, Ordering::Relaxed);
+        }
+        self.worker.metrics.gauge(Gauge::HeldBytes, bytes as i64 - self.bytes as i64);
+        self.bytes = bytes;
+    }
+
+    /// Grows to `bytes`; says `false`, and stays, where all together would have more than `most`.
+    fn grow(&mut self, bytes: usize, most: u64) -> bool {
+        let before = self.bytes;
+        self.set(bytes.max(before));
+        let fits = self.worker.shared.held_bytes.load(Ordering::Relaxed) <= most;
+        if !fits {
+            self.set(before);
+        }
+        fits
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+/// How much of a body is held, and what becomes of one that is larger.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    pub(crate) service: usize,
+    pub(crate) operation: usize,
+    pub(crate) most_bytes: u64,
+    /// It goes on as it comes; otherwise its call is refused.
+    pub(crate) may_pass: bool,
+}
+
+/// Reads a body; only its beginning where there is too much of it and it may pass.
 pub(crate) async fn hold(
     around: &Surroundings<'_>,
-    needed: &Needed,
+    extent: Extent,
     incoming: &mut Incoming,
     timer: &mut Timer,
     record: &mut Record,
-) -> Result<Held, Stop> {
+) -> Result<Spool, Stop> {
     let request = around.request;
-    let operation = &around.live.snapshot.services[needed.service].operations[needed.operation];
-    check_length(request, operation.body_bytes.min(needed.most_bytes))?;
-    incoming.bound_body(request.framing, operation.body_bytes.min(needed.most_bytes));
+    let operation = &around.live.snapshot.services[extent.service].operations[extent.operation];
+    let most_bytes = operation.body_bytes.min(extent.most_bytes);
+    let bound = if extent.may_pass { operation.body_bytes } else { most_bytes };
+    check_length(request, bound)?;
+    incoming.bound_body(request.framing, bound);
     if request.framing == Framing::Chunked {
         incoming.shape_trailers(&operation.shape);
     }
     if request.known(Known::Expect).is_some() {
         incoming.interim(100, b"");
     }
+    let mut spool = Spool { bytes: Vec::new(), whole: false, lease: Lease::new(around.worker) };
     let due_ms = record.started_us / 1_000 + operation.timeout_ms;
     let pause_ms = around.live.bounds.body_ms;
     let clock = around.worker.clock;
-    let room_bytes = around.live.bounds.held_bytes;
-    let share = around.worker.shared.room.share();
-    let mut held = Held { body: Vec::new(), at: 0, share };
     let mut seen = None;
     poll_fn(|cx| {
-        let begun = held.body.len();
+        let begun = spool.bytes.len();
         loop {
             match incoming.poll_body(cx) {
-                Poll::Ready(Ok(Part::Data)) if held.body.len() - begun >= TURN_BYTES => {
+                Poll::Ready(Ok(Part::Data)) if spool.bytes.len() - begun >= TURN_BYTES => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(Part::Data)) => {
-                    let data = incoming.body();
-                    let count = data.len();
-                    if let Err(stop) = held.add(data, room_bytes) {
-                        return Poll::Ready(Err(stop));
+                    if extent.may_pass && spool.bytes.len() as u64 >= most_bytes {
+                        return Poll::Ready(Ok(()));
                     }
-                    incoming.consume(count);
+                    match take(&mut spool, incoming, around) {
+                        Ok(()) => {}
+                        Err(_) if extent.may_pass => {
+                            around.worker.metrics.bound(Bound::HeldBytes);
+                            return Poll::Ready(Ok(()));
+                        }
+                        Err(stop) => return Poll::Ready(Err(stop)),
+                    }
                 }
-                Poll::Ready(Ok(Part::End)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(Part::End)) => {
+                    spool.whole = true;
+                    return Poll::Ready(Ok(()));
+                }
                 Poll::Ready(Err(broken)) => return Poll::Ready(Err(caller_broke(broken))),
                 Poll::Pending => break,
             }
@@ -105,14 +185,32 @@ pub(crate) async fn hold(
             return Poll::Ready(Err(Stop::Cut(Fault::CallerGone)));
         }
         // The pause allowed begins anew with every part that came.
-        if seen != Some(held.body.len()) {
-            seen = Some(held.body.len());
+        if seen != Some(spool.bytes.len()) {
+            seen = Some(spool.bytes.len());
             timer.set(due_ms.min(clock.now_ms() + pause_ms));
         }
         timer.poll(cx).map(|()| Err(Stop::refused(Reason::BodyTimeout)))
     })
     .await?;
-    record.bytes_in = held.body.len() as u64;
+    record.bytes_in = spool.bytes.len() as u64;
     record.look(around.worker);
-    Ok(held)
+    Ok(spool)
+}
+
+/// Takes what came of a body.
+fn take(spool: &mut Spool, incoming: &mut Incoming, around: &Surroundings<'_>) -> Result<(), Stop> {
+    let data = incoming.body();
+    let count = data.len();
+    let needed = spool.bytes.len() + count;
+    if needed > spool.bytes.capacity() {
+        // What is taken of memory is what counts, so it is asked for before it is taken.
+        let capacity = needed.max(2 * spool.bytes.capacity());
+        if !spool.lease.grow(capacity, around.live.bounds.held_bytes) {
+            return Err(Stop::refused(Reason::TooMuchHeld));
+        }
+        spool.bytes.reserve_exact(capacity - spool.bytes.len());
+    }
+    spool.bytes.extend_from_slice(data);
+    incoming.consume(count);
+    Ok(())
 }

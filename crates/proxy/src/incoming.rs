@@ -16,7 +16,7 @@ use portway_http1::Framing;
 use portway_policy::Shape;
 
 use crate::body::{Broken, Part};
-use crate::hold::Held;
+use crate::hold::{Held, Spool};
 
 /// How long the body of an answer is, as its head tells the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,9 +56,9 @@ impl Incoming {
         }
     }
 
-    /// The whole body was read, and goes on from here.
-    pub(crate) fn hold_body(&mut self, held: Held) {
-        let held = Some(Box::new(held));
+    /// The body was read, or its beginning, and goes on from here.
+    pub(crate) fn hold_body(&mut self, spool: Spool) {
+        let held = Some(Box::new(Held::new(spool)));
         match self {
             Self::Http1(http1) => http1.held = held,
             Self::Http2(http2) => http2.held = held,

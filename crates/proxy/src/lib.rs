@@ -34,7 +34,6 @@ mod relay;
 mod request;
 mod respond;
 mod rewind;
-mod room;
 mod scrape;
 mod shared;
 mod stream;

@@ -43,6 +43,8 @@ pub(crate) struct LiveService {
 pub(crate) struct LiveBounds {
     pub(crate) head: HeadLimits,
     pub(crate) head_ms: u64,
+    /// Of all bodies that are held.
+    pub(crate) held_bytes: u64,
     pub(crate) body_ms: u64,
     pub(crate) write_ms: u64,
     pub(crate) idle_ms: u64,
@@ -50,7 +52,6 @@ pub(crate) struct LiveBounds {
     pub(crate) connections: u64,
     pub(crate) connections_per_address: u32,
     pub(crate) http2: Http2Bounds,
-    pub(crate) held_bytes: u64,
     /// 0: any.
     pub(crate) lag_ms: u64,
 }
@@ -171,6 +172,7 @@ impl LiveBounds {
                 target_bytes: bytes(bounds.target_bytes),
             },
             head_ms: bounds.head_timeout.as_ms(),
+            held_bytes: bounds.held_bytes.as_bytes(),
             body_ms: bounds.body_timeout.as_ms(),
             write_ms: bounds.write_timeout.as_ms(),
             idle_ms: bounds.idle_timeout.as_ms(),
@@ -183,7 +185,6 @@ impl LiveBounds {
                 connection_head_bytes: bounds.http2.connection_head_bytes.as_bytes(),
                 stall_ms: bounds.http2.stall_timeout.as_ms(),
             },
-            held_bytes: bounds.held_bytes.as_bytes(),
             lag_ms: bounds.lag.as_ms(),
         }
     }

@@ -158,7 +158,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         metrics,
         upstreams: Arc::new(upstreams),
         admission: crate::shared::Admission::default(),
-        room: crate::room::Room::default(),
+        held_bytes: std::sync::atomic::AtomicU64::new(0),
         refused_by_system: listener::Recurring::new(),
         clock,
         logs_calls,

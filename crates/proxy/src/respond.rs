@@ -74,7 +74,12 @@ impl Local {
         let reason = refusal.reason;
         let of_signature = match &refusal.detail {
             Detail::Signature(fault) => Some(fault.sentence()),
-            Detail::None | Detail::Limit(_) | Detail::Allow(_) | Detail::Errors(_) => None,
+            Detail::None
+            | Detail::Limit(_)
+            | Detail::Allow(_)
+            | Detail::Errors(_)
+            | Detail::Accept(_)
+            | Detail::Identity => None,
         };
         let sentence = sentence.or(of_signature);
         let mut local = match voice.errors {
@@ -88,6 +93,12 @@ impl Local {
         }
         if let Detail::Allow(allow) = &refusal.detail {
             local.field("allow", allow);
+        }
+        match &refusal.detail {
+            // RFC 9110 §15.5.16: a 415 says what would be taken.
+            Detail::Accept(types) if !types.is_empty() => local.field("accept", types),
+            Detail::Identity => local.field("accept-encoding", "identity"),
+            _ => {}
         }
         if reason == Reason::ConnectRefused {
             // RFC 9110 §15.5.6: a 405 says what else there is.

@@ -12,7 +12,6 @@ use portway_policy::MemoryCounters;
 
 use crate::listener::Recurring;
 use crate::live::Live;
-use crate::room::Room;
 use crate::telemetry::{Metrics, SeriesId};
 use crate::upstream::Upstreams;
 use crate::worker::WorkerClock;
@@ -24,8 +23,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) admission: Admission,
-    /// For bodies that are held.
-    pub(crate) room: Room,
+    /// Bytes of all bodies that are held.
+    pub(crate) held_bytes: AtomicU64,
     /// Connections that could not be accepted, for want of descriptors.
     pub(crate) refused_by_system: Recurring,
     /// The one clock of all workers.

@@ -216,6 +216,7 @@ fn bound_of(reason: Reason) -> Option<Bound> {
         Reason::TooManyFields => Bound::HeadFields,
         Reason::TargetTooLong => Bound::TargetBytes,
         Reason::BodyTooLarge => Bound::BodyBytes,
+        Reason::TooMuchHeld => Bound::HeldBytes,
         Reason::BodyTimeout => Bound::BodyTimeout,
         self.flush();
         self.overload.tick(self.clock, self.live().bounds.lag_ms);

@@ -1,7 +1,7 @@
 //! What the calls of an operation are checked for, and what becomes of those that do not keep the contract.
 
-use portway_contract::request::{Head, Misfit, RequestChecks};
-use portway_policy::Call;
+use portway_contract::request::{Head, Misfit, Plan, RequestChecks, Wish};
+use portway_policy::{Body, Call};
 
 /// The checks of an operation. There is one only if something is checked.
 #[derive(Debug)]
@@ -15,6 +15,34 @@ impl Checks {
     /// What is wrong with the head of a call; empty if nothing is.
     pub fn head(&self, call: &Call<'_>) -> Vec<Misfit> {
         self.request.head(&CallHead(call))
+    }
+
+    /// What is to be done with the body of a call, by its head.
+    pub fn wish(&self, call: &Call<'_>) -> Wish {
+        let has_body = match call.body {
+            Body::None => false,
+            Body::Unread => true,
+            Body::Held(bytes) => !bytes.is_empty(),
+        };
+        self.request.wish(&CallHead(call), has_body)
+    }
+
+    /// What is wrong with a body that was planned to be checked.
+    pub fn body(&self, plan: &Plan, bytes: &[u8]) -> Vec<Misfit> {
+        self.request.body(plan, bytes)
+    }
+
+    /// The media types that are taken, as a list for an `Accept`.
+    pub fn accept(&self) -> &str {
+        self.request.accept()
+    }
+
+    /// What is checked and what becomes of it, for people.
+    pub fn words(&self) -> String {
+        let what = if self.request.judges_bodies() { "parameters and body" } else { "parameters" };
+        let then =
+            if self.enforced { "what is wrong is refused" } else { "what is wrong is reported" };
+        format!("{what}; {then}")
     }
 }
 

@@ -98,6 +98,8 @@ pub struct Route {
     pub timeout_ms: u64,
     /// The most bytes of a request's body.
     pub body_bytes: u64,
+    /// What is checked against the contract; empty if nothing is.
+    pub check: String,
     /// Whether the call may be repeated if it fails.
     pub idempotent: bool,
     /// What the backend gets.
@@ -355,6 +357,7 @@ impl Service {
             gates: rules.gates.iter().map(|gate| format!("{} at once", gate.max)).collect(),
             timeout_ms: operation.timeout_ms,
             body_bytes: operation.body_bytes,
+            check: operation.checks.as_ref().map(|checks| checks.words()).unwrap_or_default(),
             idempotent: operation.idempotent,
             backend: self.backend_route(operation, path, query, host),
         }
@@ -570,6 +573,7 @@ impl fmt::Display for Route {
         line("gates", &self.gates.join(", "))?;
         line("timeout", &format!("{} ms", self.timeout_ms))?;
         line("body", &format!("at most {} bytes", self.body_bytes))?;
+        line("check", &self.check)?;
         line("repeatable", if self.idempotent { "yes" } else { "no" })?;
         line("backend", &self.backend.key)?;
         for (address, weight) in &self.backend.targets {

@@ -80,7 +80,7 @@ pub struct Operation {
     /// The most bytes of a request's body.
     pub body_bytes: u64,
     /// What its calls are checked for; `None` where nothing is.
-    pub checks: Option<Checks>,
+    pub checks: Option<Box<Checks>>,
     /// It may be repeated: its method is idempotent (RFC 9110 §9.2.2), or its document says so.
     pub idempotent: bool,
 }

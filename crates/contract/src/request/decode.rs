@@ -143,7 +143,7 @@ fn scalar_text<'g>(expected: &Expected, given: &'g Given<'_, '_>) -> Option<Cow<
 }
 
 /// The values of one text, likeliest first. Says whether `see` was content.
-fn scalars(text: &str, kinds: Kinds, see: &mut dyn FnMut(Value) -> bool) -> bool {
+pub(super) fn scalars(text: &str, kinds: Kinds, see: &mut dyn FnMut(Value) -> bool) -> bool {
     let likely = likeliest(text, kinds);
     let is_text = likely.is_string();
     if see(likely) {
@@ -154,7 +154,7 @@ fn scalars(text: &str, kinds: Kinds, see: &mut dyn FnMut(Value) -> bool) -> bool
 
 /// The value that a text stands for, if values may be of these kinds. A text that is nothing else is itself, also
 /// where none is allowed: that is then what is wrong with it.
-fn likeliest(text: &str, kinds: Kinds) -> Value {
+pub(super) fn likeliest(text: &str, kinds: Kinds) -> Value {
     if kinds.number
         && let Some(number) = number(text)
     {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Finding, Head, RequestChecks, compile};
+use super::{Finding, Head, RequestChecks, Wanted, compile};
 use crate::{Limits, NoFiles, read};
 
 /// A head of text: the value of `{p}`, a query, and header fields.
@@ -49,7 +49,8 @@ fn compiled(version: &str, parameters: &str) -> (RequestChecks, Vec<Finding>) {
     let outcome = read("api.yaml", text.as_bytes(), &NoFiles, &Limits::default());
     let contract = outcome.contract.expect("a contract");
     let added = HashSet::from(["x-added".to_owned()]);
-    let (mut all, findings) = compile(&contract, |_| Some(added.clone()));
+    let (mut all, findings) =
+        compile(&contract, |_| Some(Wanted { added: added.clone(), ..Wanted::default() }));
     (all.remove(0).expect("checked"), findings)
 }
 

@@ -11,8 +11,8 @@ use serde_json::{Map, Number, Value};
 
 use super::index::{Index, Spot};
 use super::pattern::Patterns;
-use super::{Check, Dialect, Members, Needs, Node, SchemaId, Schemas, Types};
-use crate::contract::{Contract, Node as Place};
+use super::{Check, Dialect, Direction, Members, Needs, Node, SchemaId, Schemas, Types};
+use crate::contract::{Contract, Node as Place, SpecVersion};
 use crate::library::Library;
 
 /// What could not be compiled as it is written, as a sentence.
@@ -32,6 +32,9 @@ pub struct Builder<'a> {
     waiting: Vec<(SchemaId, Spot<'a>)>,
     nodes: Vec<Option<Node>>,
     findings: Vec<Finding>,
+    direction: Direction,
+    /// 2.0 says that what is `readOnly` must not be sent, later versions that it should not.
+    refuses_read_only: bool,
 }
 
 /// The most findings that are kept.
@@ -61,6 +64,7 @@ impl<'a> Builder<'a> {
             Index::new(dialect, Some(library)),
             documents.map(|(address, document)| (address.as_str(), document.value())),
         );
+        builder.refuses_read_only = contract.version == SpecVersion::V2_0;
         // Schemas here have names and addresses before anybody refers to them.
         for (number, document) in library.iter().enumerate() {
             let all = document.value().pointer("/components/schemas").and_then(Value::as_object);
@@ -86,7 +90,15 @@ impl<'a> Builder<'a> {
             waiting: Vec::new(),
             nodes: Vec::new(),
             findings: Vec::new(),
+            direction: Direction::Request,
+            refuses_read_only: false,
         }
+    }
+
+    /// The same, for messages of a direction.
+    #[must_use]
+    pub fn towards(self, direction: Direction) -> Self {
+        Self { direction, ..self }
     }
 
     /// The schema that is a whole document.
@@ -169,6 +181,7 @@ impl<'a> Builder<'a> {
             nullable: false,
             never: false,
             collects: false,
+            binary: false,
             resource: spot.resource,
             checks: Box::default(),
         };
@@ -180,6 +193,7 @@ impl<'a> Builder<'a> {
             Value::Object(members) => members,
             _ => return node,
         };
+        node.binary = is_binary(members);
         let mut checks = Vec::new();
         let is_old = self.index.dialect != Dialect::Draft202012;
         if let Some(text) = members.get("$ref").and_then(Value::as_str) {
@@ -241,6 +255,14 @@ impl<'a> Builder<'a> {
         }
         compiled
     }
+}
+
+/// Bytes as they are: `contentEncoding` would say that they are written as text.
+fn is_binary(members: &Map<String, Value>) -> bool {
+    let is = |name: &str, word: &str| members.get(name).and_then(Value::as_str) == Some(word);
+    is("format", "binary")
+        || is("type", "file")
+        || (members.contains_key("contentMediaType") && !members.contains_key("contentEncoding"))
 }
 
 /// The types that a schema allows. Unknown ones (`file`) say nothing.
@@ -453,15 +475,17 @@ impl<'a> Part<'_, 'a> {
         if let Some(list) = self.members.get("required").and_then(Value::as_array) {
             self.required(list);
         }
+        self.unsent_members();
     }
 
-    /// What the answer alone carries cannot be required of a request.
+    /// What only messages of the other direction carry cannot be required.
     fn required(&mut self, list: &[Value]) {
         let properties = self.members.get("properties");
+        let unsent = self.unsent();
         let mut names = Vec::new();
         for name in list.iter().filter_map(Value::as_str) {
             let property = properties.and_then(|all| all.get(name));
-            if !property.is_some_and(|property| self.is_read_only(property)) {
+            if !property.is_some_and(|property| self.is_marked(property, unsent)) {
                 names.push(Box::from(name));
             }
         }
@@ -470,14 +494,42 @@ impl<'a> Part<'_, 'a> {
         }
     }
 
-    fn is_read_only(&mut self, property: &'a Value) -> bool {
+    /// The mark of what only messages of the other direction carry.
+    fn unsent(&self) -> &'static str {
+        match self.builder.direction {
+            Direction::Request => "readOnly",
+            Direction::Answer => "writeOnly",
+        }
+    }
+
+    /// Members that messages of this direction must not have.
+    fn unsent_members(&mut self) {
+        let is_told = match self.builder.direction {
+            Direction::Request => self.builder.refuses_read_only,
+            Direction::Answer => true,
+        };
+        let properties = self.members.get("properties").and_then(Value::as_object);
+        let (true, Some(properties)) = (is_told, properties) else { return };
+        let mark = self.unsent();
+        let mut names: Vec<Box<str>> = Vec::new();
+        for (name, property) in properties {
+            if self.is_marked(property, mark) {
+                names.push(name.as_str().into());
+            }
+        }
+        if !names.is_empty() {
+            self.checks.push(Check::Unsent(names.into(), mark));
+        }
+    }
+
+    fn is_marked(&mut self, property: &'a Value, mark: &str) -> bool {
         // The suite's own schemas mean nothing by it; contracts do.
         if self.builder.index.dialect == Dialect::Draft4 {
             return false;
         }
         let mut spot = self.spot.with(property);
         for _ in 0..8 {
-            if spot.value.get("readOnly").and_then(Value::as_bool) == Some(true) {
+            if spot.value.get(mark).and_then(Value::as_bool) == Some(true) {
                 return true;
             }
             let Some(text) = spot.value.get("$ref").and_then(Value::as_str) else { return false };

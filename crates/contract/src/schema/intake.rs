@@ -26,11 +26,20 @@ pub struct Bounds {
     pub values: usize,
     /// Bytes of one text or name.
     pub text_bytes: usize,
+    /// Bytes of one number.
+    pub number_bytes: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { depth: 64, members: 1_000, items: 100_000, values: 200_000, text_bytes: 8 << 20 }
+        Self {
+            depth: 64,
+            members: 1_000,
+            items: 100_000,
+            values: 200_000,
+            text_bytes: 8 << 20,
+            number_bytes: 400,
+        }
     }
 }
 
@@ -43,14 +52,37 @@ pub fn read(text: &[u8], bounds: &Bounds) -> Result<Value, Problem> {
         bounds: Bounds { depth: bounds.depth.min(120), ..*bounds },
         values: Cell::new(0),
         fault: Cell::new(None),
+        has_long: Cell::new(false),
         way: RefCell::new(Vec::new()),
     };
     let mut reader = serde_json::Deserializer::from_slice(text);
     let read = Reading { tally: &tally, depth: 0 }.deserialize(&mut reader);
     match read.and_then(|value| reader.end().map(|()| value)) {
+        Ok(_) if tally.has_long.get() && longest_number(text) > bounds.number_bytes => {
+            tally.fault.set(Some(Fault::Number));
+            Err(tally.problem())
+        }
         Ok(value) => Ok(value),
         Err(_) => Err(tally.problem()),
     }
+}
+
+/// The bytes of the longest number in a text of JSON.
+fn longest_number(text: &[u8]) -> usize {
+    let (mut longest, mut at) = (0, 0);
+    while at < text.len() {
+        match text[at] {
+            b'"' => at = crate::json::string_end(text, at),
+            b'-' | b'0'..=b'9' => {
+                let is_part = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+                let length = text[at..].iter().take_while(is_part).count();
+                longest = longest.max(length);
+                at += length;
+            }
+            _ => at += 1,
+        }
+    }
+    longest
 }
 
 /// Why a text is refused.
@@ -61,6 +93,7 @@ enum Fault {
     Items,
     Values,
     Text,
+    Number,
     Twice,
 }
 
@@ -68,6 +101,8 @@ struct Tally {
     bounds: Bounds,
     values: Cell<usize>,
     fault: Cell<Option<Fault>>,
+    /// There is a number that is not one of 64 bits; only such ones can be long.
+    has_long: Cell<bool>,
     /// Steps to where it ended, innermost first.
     way: RefCell<Vec<String>>,
 }
@@ -104,6 +139,9 @@ impl Tally {
             Some(Fault::Items) => ("items", format!("has more than {} items", bounds.items)),
             Some(Fault::Values) => ("values", format!("makes more than {} values", bounds.values)),
             Some(Fault::Text) => ("length", format!("is longer than {} bytes", bounds.text_bytes)),
+            Some(Fault::Number) => {
+                ("length", format!("has a number of more than {} bytes", bounds.number_bytes))
+            }
             Some(Fault::Twice) => ("duplicate", "has a member twice".to_owned()),
         };
         Problem { pointer, rule, detail }
@@ -169,6 +207,7 @@ impl<'de> Visitor<'de> for Reading<'_> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        self.tally.has_long.set(true);
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 

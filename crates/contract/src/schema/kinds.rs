@@ -43,6 +43,19 @@ impl Kinds {
         self == Types(0).into()
     }
 
+    /// What is of the kinds of either.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            null: self.null || other.null,
+            boolean: self.boolean || other.boolean,
+            number: self.number || other.number,
+            string: self.string || other.string,
+            array: self.array || other.array,
+            object: self.object || other.object,
+        }
+    }
+
     /// Nothing is said.
     #[must_use]
     pub fn is_any(self) -> bool {
@@ -125,6 +138,63 @@ impl Schemas {
             }
         });
         found.into_iter().map(|(name, types)| (name, types.into())).collect()
+    }
+
+    /// The schemas of a member of an object that these describe, in whichever of them.
+    pub(crate) fn of_member(&self, ids: &[SchemaId], name: &str) -> Vec<SchemaId> {
+        let (mut named, mut others) = (Vec::new(), Vec::new());
+        self.visit_all(ids, &mut |check| {
+            if let Check::Members(members) = check {
+                match members.named(name) {
+                    Some(id) => named.push(id),
+                    None => others.extend(members.others),
+                }
+            }
+        });
+        if named.is_empty() { others } else { named }
+    }
+
+    /// The schemas of the items of a list that these describe.
+    pub(crate) fn of_items(&self, ids: &[SchemaId]) -> Vec<SchemaId> {
+        let mut found = Vec::new();
+        self.visit_all(ids, &mut |check| {
+            if let Check::Items { first, rest, .. } = check {
+                found.extend(first.iter().chain(rest).copied());
+            }
+        });
+        found
+    }
+
+    /// Whether a schema, or one that it is made of, says that its values are bytes.
+    pub(crate) fn is_binary(&self, id: SchemaId) -> bool {
+        let mut found = self.node(id).binary;
+        self.visit(id, DEPTH, &mut 0, &mut |check| {
+            let each = |ids: &[SchemaId]| ids.iter().any(|id| self.node(*id).binary);
+            found |= match check {
+                Check::Ref(id) | Check::Dynamic { otherwise: id, .. } => each(&[*id]),
+                Check::All(list) | Check::Any(list) | Check::One(list) => each(list),
+                _ => false,
+            };
+        });
+        found
+    }
+
+    /// The most characters of a text, where a schema says so.
+    pub(crate) fn longest_text(&self, id: SchemaId) -> Option<u64> {
+        let mut found: Option<u64> = None;
+        self.visit(id, DEPTH, &mut 0, &mut |check| {
+            if let Check::TextMost(most) = check {
+                found = Some(found.map_or(*most, |known| known.min(*most)));
+            }
+        });
+        found
+    }
+
+    fn visit_all(&self, ids: &[SchemaId], see: &mut dyn FnMut(&Check)) {
+        let mut looks = 0;
+        for id in ids {
+            self.visit(*id, DEPTH, &mut looks, see);
+        }
     }
 
     /// Everything that a schema and those it is made of say of the same value.

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{Check, Types};
+use super::{Check, Types, Verdict};
+use crate::pointer;
 
 /// The most problems that are told of one call; what comes after is left out.
 pub const PROBLEMS_MAX: usize = 32;
@@ -21,6 +22,42 @@ pub struct Problem {
     pub rule: &'static str,
     /// What the rule asks, as part of a sentence about the value. Only words of the contract.
     pub detail: String,
+}
+
+impl Problem {
+    /// About a member of the whole.
+    pub(crate) fn at(name: &str, rule: &'static str, detail: String) -> Self {
+        let mut pointer = String::new();
+        pointer::push(&mut pointer, name);
+        if pointer.len() > POINTER_BYTES {
+            pointer.clear();
+        }
+        Self { pointer, rule, detail }
+    }
+
+    /// About the whole.
+    pub(crate) fn whole(rule: &'static str, detail: impl Into<String>) -> Self {
+        Self { pointer: String::new(), rule, detail: detail.into() }
+    }
+
+    /// The same of a member of the whole.
+    pub(crate) fn below(mut self, name: &str) -> Self {
+        let mut pointer = Self::at(name, self.rule, String::new()).pointer;
+        if !pointer.is_empty() && pointer.len() + self.pointer.len() <= POINTER_BYTES {
+            pointer.push_str(&self.pointer);
+        }
+        self.pointer = pointer;
+        self
+    }
+
+    /// Those of a verdict.
+    pub(crate) fn of_verdict(verdict: Verdict) -> Vec<Self> {
+        match verdict {
+            Verdict::Valid => Vec::new(),
+            Verdict::Invalid(problems) => problems,
+            Verdict::TooComplex => vec![Self::whole("complexity", "would cost too much to check")],
+        }
+    }
 }
 
 impl Check {
@@ -58,6 +95,7 @@ impl Check {
             Self::If { .. } => "if",
             Self::OtherItems(_) => "unevaluatedItems",
             Self::OtherMembers(_) => "unevaluatedProperties",
+            Self::Unsent(_, rule) => rule,
         }
     }
 

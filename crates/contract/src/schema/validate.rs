@@ -34,12 +34,29 @@ impl Schemas {
     /// Checks a value that was read from `bytes` bytes.
     #[must_use]
     pub fn check(&self, id: SchemaId, value: &Value, bytes: usize) -> Verdict {
+        self.check_but(id, value, bytes, &[])
+    }
+
+    /// Whether a value that was read from `bytes` bytes is what one of the schemas describes.
+    pub(crate) fn any_fits(&self, ids: &[SchemaId], value: &Value, bytes: usize) -> bool {
+        ids.is_empty() || ids.iter().any(|id| self.check(*id, value, bytes) == Verdict::Valid)
+    }
+
+    /// The same, without a look at what the members named in `opaque` are: they cannot be read as values.
+    pub(crate) fn check_but<'s>(
+        &'s self,
+        id: SchemaId,
+        value: &Value,
+        bytes: usize,
+        opaque: &'s [String],
+    ) -> Verdict {
         let mut run = Run {
             schemas: self,
             steps: STEPS_BASE.saturating_add(STEPS_PER_BYTE.saturating_mul(bytes as u64)),
             depth: 0,
             quiet: 1,
             exhausted: false,
+            opaque,
             scope: Vec::new(),
             active: Vec::new(),
             path: Vec::new(),
@@ -94,6 +111,8 @@ struct Run<'s, 'v> {
     /// Above zero, problems are not noted and the first ends it.
     quiet: u32,
     exhausted: bool,
+    /// Members of the whole that are not looked at.
+    opaque: &'s [String],
     /// Schema resources entered, outermost first.
     scope: Vec<u32>,
     /// References being followed, with the value that they are applied to.
@@ -395,6 +414,7 @@ impl<'s, 'v> Run<'s, 'v> {
             Check::MembersMost(most) => count <= *most,
             Check::Members(rules) => return self.members(rules, members, seen),
             Check::Required(names) => return self.required(names, members, "required"),
+            Check::Unsent(names, rule) => return self.unsent(names, rule, members),
             Check::NeedsMembers(all) => {
                 let mut holds = true;
                 for (name, needed) in all {
@@ -438,7 +458,34 @@ impl<'s, 'v> Run<'s, 'v> {
         holds
     }
 
+    /// Members that are for the other direction only.
+    fn unsent(
+        &mut self,
+        names: &[Box<str>],
+        rule: &'static str,
+        members: &'v Map<String, Value>,
+    ) -> bool {
+        let mut holds = true;
+        for name in names {
+            if let Some((name, _)) = members.get_key_value(&**name) {
+                self.path.push(Step::Member(name));
+                holds = self.wrong(rule, || "is not for this direction".to_owned());
+                self.path.pop();
+                if self.quiet > 0 {
+                    return false;
+                }
+            }
+        }
+        holds
+    }
+
     fn below(&mut self, step: Step<'v>, id: SchemaId, value: &'v Value) -> bool {
+        if self.path.is_empty()
+            && let Step::Member(name) = step
+            && self.opaque.iter().any(|opaque| opaque == name)
+        {
+            return true;
+        }
         self.path.push(step);
         let holds = self.apply(id, value, None);
         self.path.pop();
@@ -511,6 +558,7 @@ impl<'s, 'v> Run<'s, 'v> {
                 depth: self.depth,
                 quiet: 1,
                 exhausted: false,
+                opaque: &[],
                 scope: self.scope.clone(),
                 active: Vec::new(),
                 path: Vec::new(),

@@ -233,6 +233,7 @@ fn write_route(out: &mut dyn io::Write, route: &Route, caller: Option<&Caller>) 
     row("at once", route.gates.join(", "))?;
     row("timeout", format!("{} ms", route.timeout_ms))?;
     row("body", format!("at most {} bytes", route.body_bytes))?;
+    row("checked", route.check.clone())?;
     row("repeatable", if route.idempotent { "yes" } else { "no" }.to_owned())?;
     let backend = &route.backend;
     let targets: Vec<String> = backend

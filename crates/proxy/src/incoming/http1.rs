@@ -155,23 +155,23 @@ impl Http1Incoming {
     }
 
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
-        if let Some(held) = &self.held {
-            return Poll::Ready(Ok(held.part()));
+        if let Some(part) = self.held.as_ref().and_then(|held| held.part()) {
+            return Poll::Ready(Ok(part));
         }
         self.body.poll(cx, &mut self.inbox, &mut self.stream)
     }
 
     pub(crate) fn body(&self) -> &[u8] {
         match &self.held {
-            Some(held) => held.rest(),
-            None => self.body.data(&self.inbox),
+            Some(held) if !held.is_spent() => held.rest(),
+            _ => self.body.data(&self.inbox),
         }
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
         match &mut self.held {
-            Some(held) => held.consume(count),
-            None => self.body.consume(&mut self.inbox, count),
+            Some(held) if !held.is_spent() => held.consume(count),
+            _ => self.body.consume(&mut self.inbox, count),
         }
     }
 

@@ -75,8 +75,8 @@ impl Http2Incoming {
     }
 
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
-        if let Some(held) = &self.held {
-            return Poll::Ready(Ok(held.part()));
+        if let Some(part) = self.held.as_ref().and_then(|held| held.part()) {
+            return Poll::Ready(Ok(part));
         }
         loop {
             if self.piece.has_remaining() {
@@ -113,13 +113,13 @@ impl Http2Incoming {
 
     pub(crate) fn body(&self) -> &[u8] {
         match &self.held {
-            Some(held) => held.rest(),
-            None => &self.piece,
+            Some(held) if !held.is_spent() => held.rest(),
+            _ => &self.piece,
         }
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
-        if let Some(held) = &mut self.held {
+        if let Some(held) = self.held.as_mut().filter(|held| !held.is_spent()) {
             held.consume(count);
             return;
         }

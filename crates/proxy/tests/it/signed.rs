@@ -219,6 +219,31 @@ fn a_held_body_comes_in_any_framing_and_the_connection_goes_on() {
 }
 
 #[test]
+fn a_body_that_was_held_for_its_signature_is_checked_from_there() {
+    let backend = Backend::polite();
+    let with = |contract: &str| {
+        let document = signed(&backend, "held_bytes: 1KiB", "");
+        Gateway::start(&document.replace("routes: [ '* /a', '* /b' ]", contract))
+    };
+    let Some(lines) = lines(JSON_TEXT) else { return };
+    let lines = format!("{lines}{MD5}");
+    let gateway = with("contract: tests/data/bodies.yaml\n    check: report");
+    assert_eq!(post(&gateway, &lines, JSON).text(), format!("ok:{JSON}"));
+    assert!(gateway.log(1).contains(r#""breaks":"body required""#));
+    let gateway = with("contract: tests/data/bodies.yaml");
+    let mut client = Client::connect(gateway.address());
+    let length = JSON.len();
+    let call = format!("POST /release/a HTTP/1.1\r\n{lines}Content-Length: {length}\r\n\r\n{JSON}");
+    assert_eq!(client.send(&call).answer().problem(), "contract-broken");
+    // Both on one connection: nothing of the body was left over or waited for a second time.
+    assert_eq!(client.send(&call).answer().problem(), "contract-broken");
+    assert_eq!(gateway.metric("portway_held_bytes"), 0.0);
+    let gateway = with("contract: tests/data/bodies.yaml\n    check_bounds: { body_bytes: 8B }");
+    assert_eq!(post(&gateway, &lines, JSON).problem(), "body-too-large");
+    assert_eq!(backend.received().len(), 1);
+}
+
+#[test]
 fn what_is_refused_by_its_head_has_no_body_read() {
     let backend = Backend::polite();
     let gateway = Gateway::start(&signed(&backend, "held_bytes: 1KiB", "    body_bytes: 4KiB"));

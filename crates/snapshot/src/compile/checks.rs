@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use portway_contract::request;
+use portway_contract::request::{self, Bounds, Wanted};
 use portway_model as model;
-use portway_model::Check;
+use portway_model::{Check, CheckBounds};
 use portway_policy::Shape;
 
 use super::finding::Findings;
@@ -33,7 +33,11 @@ pub(super) fn compile(
     }
     let (made, found) = request::compile(contract, |operation| {
         let (index, _) = wanted.get(operation.id.as_str())?;
-        Some(taken_care_of(&operations[*index].shape))
+        let own = document.operations.get(&operation.id).and_then(|own| own.check_bounds.as_ref());
+        Some(Wanted {
+            added: taken_care_of(&operations[*index].shape),
+            bounds: bounds(own, document.check_bounds.as_ref()),
+        })
     });
     for finding in found {
         findings.in_schemas(contract, &finding);
@@ -48,8 +52,30 @@ pub(super) fn compile(
     for (at, index, check) in places {
         let checks = made[at].take().filter(|request| !request.is_empty());
         operations[index].checks =
-            checks.map(|request| Checks { request, enforced: check == Check::Enforce });
+            checks.map(|request| Box::new(Checks { request, enforced: check == Check::Enforce }));
     }
+}
+
+/// Bounds of an operation, over those of its service, over the defaults.
+fn bounds(own: Option<&CheckBounds>, of_service: Option<&CheckBounds>) -> Bounds {
+    let none = CheckBounds::default();
+    let written = own.unwrap_or(&none).or(of_service.unwrap_or(&none));
+    let mut bounds = Bounds::default();
+    let set = |place: &mut usize, count: Option<u64>| {
+        if let Some(count) = count {
+            *place = usize::try_from(count).unwrap_or(usize::MAX);
+        }
+    };
+    let values = &mut bounds.values;
+    set(&mut values.depth, written.depth.map(u64::from));
+    set(&mut values.members, written.members.map(u64::from));
+    set(&mut values.items, written.items.map(u64::from));
+    set(&mut values.values, written.values.map(u64::from));
+    set(&mut values.text_bytes, written.text_bytes.map(model::ByteSize::as_bytes));
+    set(&mut values.number_bytes, written.number_bytes.map(u64::from));
+    set(&mut bounds.fields, written.fields.map(u64::from));
+    bounds.held_bytes = written.body_bytes.map(model::ByteSize::as_bytes);
+    bounds
 }
 
 /// Names that the gateway takes from the caller or sets itself, in lower case: nobody can be asked for those.

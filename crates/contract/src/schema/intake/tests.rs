@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::{Bounds, read};
 
-const SMALL: Bounds = Bounds { depth: 3, members: 2, items: 3, values: 8, text_bytes: 4 };
+const SMALL: Bounds =
+    Bounds { depth: 3, members: 2, items: 3, values: 8, text_bytes: 4, number_bytes: 12 };
 
 fn check(text: &str, expected: Result<&str, (&str, &str)>) {
     let read = read(text.as_bytes(), &SMALL).map_err(|problem| (problem.pointer, problem.rule));
@@ -33,6 +34,10 @@ fn texts_are_read_within_their_bounds() {
     check("1 2", Err(("", "json")));
     check("NaN", Err(("", "json")));
     check("\"\u{1}\"", Err(("", "json")));
+    check("[1.25e+0000001]", Err(("", "length")));
+    check("-12345678901", Ok("-12345678901"));
+    check("123456789012345678901", Err(("", "length")));
+    check("{\"\\\"1\": 1.5}", Ok("{\"\\\"1\": 1.5}"));
     check("1e999", Err(("", "json")));
 }
 

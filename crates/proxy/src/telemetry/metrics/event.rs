@@ -17,6 +17,8 @@ pub enum Bound {
     TargetBytes,
     /// Bytes of a request's body.
     BodyBytes,
+    /// Bytes of all bodies held.
+    HeldBytes,
     /// Time for a head.
     HeadTimeout,
     /// Time between two parts of a body.
@@ -41,8 +43,6 @@ pub enum Bound {
     Http2ConnectionHeadBytes,
     /// Time for an HTTP/2 stream that does not move.
     Http2StallTimeout,
-    /// Bytes of all bodies that are held.
-    HeldBytes,
     /// How long a call may wait for its turn.
     Lag,
 }
@@ -54,6 +54,7 @@ impl Bound {
         Self::HeadFields,
         Self::TargetBytes,
         Self::BodyBytes,
+        Self::HeldBytes,
         Self::HeadTimeout,
         Self::BodyTimeout,
         Self::WriteTimeout,
@@ -66,7 +67,6 @@ impl Bound {
         Self::Http2Frames,
         Self::Http2ConnectionHeadBytes,
         Self::Http2StallTimeout,
-        Self::HeldBytes,
         Self::Lag,
     ];
 
@@ -77,6 +77,7 @@ impl Bound {
             Self::HeadFields => "head_fields",
             Self::TargetBytes => "target_bytes",
             Self::BodyBytes => "body_bytes",
+            Self::HeldBytes => "held_bytes",
             Self::HeadTimeout => "head_timeout",
             Self::BodyTimeout => "body_timeout",
             Self::WriteTimeout => "write_timeout",
@@ -89,7 +90,6 @@ impl Bound {
             Self::Http2Frames => "http2.frames",
             Self::Http2ConnectionHeadBytes => "http2.connection_head_bytes",
             Self::Http2StallTimeout => "http2.stall_timeout",
-            Self::HeldBytes => "held_bytes",
             Self::Lag => "lag",
         }
     }
@@ -133,6 +133,8 @@ pub enum Event {
     BreachReported,
     /// A call that does not keep its contract was refused.
     BreachRefused,
+    /// A body was let through that could not be checked.
+    BodyUnchecked,
     /// A snapshot was published.
     SnapshotPublished,
     /// Documents did not compile; the running snapshot stayed.
@@ -168,6 +170,7 @@ impl Event {
         Self::BreakerOpened,
         Self::BreachReported,
         Self::BreachRefused,
+        Self::BodyUnchecked,
         Self::SnapshotPublished,
         Self::SnapshotRejected,
         Self::CertificateReloaded,
@@ -194,6 +197,7 @@ impl Event {
             Self::BreakerOpened => (&family::BREAKER_OPENINGS, None),
             Self::BreachReported => (&family::BREACHES, Some(("action", "reported"))),
             Self::BreachRefused => (&family::BREACHES, Some(("action", "refused"))),
+            Self::BodyUnchecked => (&family::BODIES_UNCHECKED, None),
             Self::SnapshotPublished => (&family::SNAPSHOT_LOADS, Some(("result", "published"))),
             Self::SnapshotRejected => (&family::SNAPSHOT_LOADS, Some(("result", "rejected"))),
             Self::CertificateReloaded => (&family::CERTIFICATE_LOADS, Some(("result", "ok"))),
@@ -211,16 +215,19 @@ pub enum Gauge {
     CallsInFlight,
     /// Connections to backends that wait for a call.
     PoolIdle,
+    /// Bytes of bodies that are held.
+    HeldBytes,
 }
 
 impl Gauge {
     /// All of them, in order; those of one family stand together.
-    pub const ALL: &'static [Self] = &[Self::CallsInFlight, Self::PoolIdle];
+    pub const ALL: &'static [Self] = &[Self::CallsInFlight, Self::PoolIdle, Self::HeldBytes];
 
     pub(super) const fn series(self) -> (&'static Family, Option<Label>) {
         match self {
             Self::CallsInFlight => (&family::CALLS_IN_FLIGHT, None),
             Self::PoolIdle => (&family::POOL_IDLE, None),
+            Self::HeldBytes => (&family::HELD_BYTES, None),
         }
     }
 }

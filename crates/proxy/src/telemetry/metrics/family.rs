@@ -69,10 +69,12 @@ families! {
 
     RETRIES = Counter "portway_retries_total" ["result"] "Attempts after the first: made (also those that cost nothing of the budget), or denied by it.";
     POOL_USES = Counter "portway_pool_uses_total" ["connection"] "Attempts by the connection they took: opened, reused, or failed to open.";
+    HELD_BYTES = Gauge "portway_held_bytes" [] "Bytes of bodies that are held.";
     POOL_IDLE = Gauge "portway_pool_idle_connections" [] "Connections to backends that carry no call and are kept for the next.";
     LOOKUPS = Counter "portway_lookups_total" ["result"] "Look-ups of names of targets.";
     CHECKS = Counter "portway_checks_total" ["result"] "Active checks of targets.";
     EJECTIONS = Counter "portway_ejections_total" [] "Targets taken out after failures of calls.";
+    BODIES_UNCHECKED = Counter "portway_contract_bodies_unchecked_total" [] "Bodies that were let through because they could not be checked: too large, or encoded.";
     BREACHES = Counter "portway_contract_breaches_total" ["action"] "Calls that do not keep their contract: refused, or reported and let through.";
     BREAKER_OPENINGS = Counter "portway_breaker_openings_total" [] "Breakers of targets that opened.";
     BACKEND_IN_FLIGHT = Gauge "portway_backend_calls_in_flight" ["backend"] "Calls under way at a backend.";
