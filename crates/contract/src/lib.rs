@@ -21,6 +21,7 @@ pub mod library;
 pub mod limits;
 mod load;
 pub mod loader;
+pub mod mock;
 mod place;
 pub mod pointer;
 mod read;

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use regex::Regex;
 use serde_json::{Map, Number, Value};
 
+use super::hints::Hint;
 use super::index::{Index, Spot};
 use super::pattern::Patterns;
 use super::{Check, Dialect, Members, Needs, Node, SchemaId, Schemas, Types};
@@ -32,6 +33,8 @@ pub struct Builder<'a> {
     waiting: Vec<(SchemaId, Spot<'a>)>,
     nodes: Vec<Option<Node>>,
     findings: Vec<Finding>,
+    /// Kept if values are to be made.
+    hints: Option<HashMap<u32, Hint>>,
 }
 
 /// The most findings that are kept.
@@ -86,7 +89,15 @@ impl<'a> Builder<'a> {
             waiting: Vec::new(),
             nodes: Vec::new(),
             findings: Vec::new(),
+            hints: None,
         }
+    }
+
+    /// Keeps what helps to make values: examples, defaults, formats.
+    #[must_use]
+    pub fn with_hints(mut self) -> Self {
+        self.hints = Some(HashMap::new());
+        self
     }
 
     /// The schema that is a whole document.
@@ -116,7 +127,8 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        (Schemas { nodes, dynamic_anchors }, self.findings)
+        let hints = self.hints.unwrap_or_default();
+        (Schemas { nodes, dynamic_anchors, hints }, self.findings)
     }
 
     fn work(&mut self) {
@@ -124,6 +136,9 @@ impl<'a> Builder<'a> {
         loop {
             while let Some((id, spot)) = self.waiting.pop() {
                 let node = self.node(spot);
+                if let (Some(hints), Value::Object(members)) = (&mut self.hints, spot.value) {
+                    hints.extend(Hint::of(members).map(|hint| (id.0, hint)));
+                }
                 uses_dynamic |=
                     node.checks.iter().any(|check| matches!(check, Check::Dynamic { .. }));
                 self.nodes[id.0 as usize] = Some(node);

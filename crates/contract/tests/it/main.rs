@@ -5,6 +5,7 @@
 mod bounds;
 mod corpus;
 mod data;
+mod mocks;
 mod mutations;
 mod schemas;
 
