@@ -16,6 +16,7 @@ mod finding;
 mod format;
 pub mod gateway;
 pub mod limit;
+pub mod mock;
 pub mod name;
 mod path;
 mod place;
@@ -45,6 +46,7 @@ pub use gateway::{
     Bounds, Certificate, Gateway, Http2Bounds, ListenerDocument, LogFormat, Logging, TlsDocument,
 };
 pub use limit::{Limit, LimitBy, Period, Quota, QuotaPeriod};
+pub use mock::Mock;
 pub use name::Name;
 pub use plan::Plan;
 pub use read::{Documents, Include, Remembered, SourceFile, includes, read, read_again};

@@ -54,6 +54,10 @@ pub enum Reason {
     TooManyConcurrent,
     /// A call that does not keep the contract.
     ContractBroken,
+    /// A mock was asked for a status or an example that the contract does not have.
+    PreferenceUnknown,
+    /// A mock has none of the media types that the caller accepts.
+    NotAcceptable,
     /// The gateway is stopping.
     Draining,
 }
@@ -91,6 +95,8 @@ impl Reason {
         Self::QuotaExhausted,
         Self::TooManyConcurrent,
         Self::ContractBroken,
+        Self::PreferenceUnknown,
+        Self::NotAcceptable,
         Self::Draining,
     ];
 
@@ -286,6 +292,23 @@ impl Reason {
                               name), where in its value (pointer), the rule that is broken (rule, a keyword of the \
                               contract) and what it asks (detail); at most 32 of them. Nothing was sent to the backend. \
                               Correct the call; the same one will be refused again.",
+            },
+            Self::PreferenceUnknown => Entry {
+                word: "preference-unknown",
+                status: 400,
+                title: "The contract has no such answer.",
+                explanation: "The operation is answered by a mock, and the Prefer field asks for a status (code) or an \
+                              example (example) that the contract does not describe for it. The member errors of the \
+                              answer says what there is. Ask for one of those, or add it to the contract.",
+            },
+            Self::NotAcceptable => Entry {
+                word: "not-acceptable",
+                status: 406,
+                title: "The answer is not to be had in an accepted media type.",
+                explanation: "The operation is answered by a mock, and none of the media types that it can answer in is \
+                              accepted by the Accept field. The member errors of the answer says in which it can. XML and \
+                              other formats that no schema describes are answered only where the contract gives an \
+                              example of them.",
             },
             Self::Draining => Entry {
                 word: "draining",

@@ -67,7 +67,7 @@ impl Mock {
         };
         let headers = self.headers(answer);
         if matches!(status, 204 | 205 | 304) || answer.contents.is_empty() {
-            if let Some(name) = asked.example {
+            if asked.example.is_some() {
                 return Err(self.no_such_example(Some(answer)));
             }
             return Ok(Made { status, headers, media_type: None, body: Vec::new() });
@@ -152,7 +152,7 @@ impl Mock {
             asked.example.is_none_or(|name| content.examples.iter().any(|one| *one.name == *name))
         };
         let mut offered: Vec<&Content> = answer.contents.iter().filter(named).collect();
-        if let (true, Some(name)) = (offered.is_empty(), asked.example) {
+        if offered.is_empty() && asked.example.is_some() {
             return Err(self.no_such_example(Some(answer)));
         }
         // Of those that the caller likes alike, JSON first.

@@ -15,6 +15,7 @@ mod http2_backends;
 mod hygiene;
 mod injection;
 mod limits;
+mod mocks;
 mod paths;
 mod policies;
 mod proxied;

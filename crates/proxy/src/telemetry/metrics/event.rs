@@ -125,6 +125,10 @@ pub enum Event {
     BreachReported,
     /// A call that does not keep its contract was refused.
     BreachRefused,
+    /// A call was answered from the contract.
+    MockAnswered,
+    /// No answer could be made from the contract.
+    MockUnmade,
     /// A snapshot was published.
     SnapshotPublished,
     /// Documents did not compile; the running snapshot stayed.
@@ -160,6 +164,8 @@ impl Event {
         Self::BreakerOpened,
         Self::BreachReported,
         Self::BreachRefused,
+        Self::MockAnswered,
+        Self::MockUnmade,
         Self::SnapshotPublished,
         Self::SnapshotRejected,
         Self::CertificateReloaded,
@@ -186,6 +192,8 @@ impl Event {
             Self::BreakerOpened => (&family::BREAKER_OPENINGS, None),
             Self::BreachReported => (&family::BREACHES, Some(("action", "reported"))),
             Self::BreachRefused => (&family::BREACHES, Some(("action", "refused"))),
+            Self::MockAnswered => (&family::MOCKS, Some(("result", "made"))),
+            Self::MockUnmade => (&family::MOCKS, Some(("result", "failed"))),
             Self::SnapshotPublished => (&family::SNAPSHOT_LOADS, Some(("result", "published"))),
             Self::SnapshotRejected => (&family::SNAPSHOT_LOADS, Some(("result", "rejected"))),
             Self::CertificateReloaded => (&family::CERTIFICATE_LOADS, Some(("result", "ok"))),
