@@ -22,6 +22,7 @@ pub mod limits;
 mod load;
 pub mod loader;
 mod media;
+pub mod mock;
 mod place;
 pub mod pointer;
 mod read;

@@ -11,9 +11,11 @@
 
 mod address;
 mod compile;
+mod hints;
 mod index;
 pub mod intake;
 mod kinds;
+mod make;
 mod number;
 mod pattern;
 mod problem;
@@ -22,6 +24,7 @@ mod validate;
 
 pub use compile::{Builder, Finding};
 pub use kinds::Kinds;
+pub use make::Unmade;
 pub use problem::{PROBLEMS_MAX, Problem};
 pub use validate::Verdict;
 
@@ -71,6 +74,8 @@ pub struct Schemas {
     nodes: Vec<Node>,
     /// By resource and name.
     dynamic_anchors: std::collections::HashMap<(u32, Box<str>), SchemaId>,
+    /// What helps to make values, by schema; empty where nobody does.
+    hints: std::collections::HashMap<u32, hints::Hint>,
 }
 
 /// Types that a value may have, as bits.

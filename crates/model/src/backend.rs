@@ -12,10 +12,10 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Malformed, written_as_text};
-use crate::{ByteSize, Duration, SecretRef, shape};
+use crate::{ByteSize, Duration, Mock, SecretRef, shape};
 
-/// Where the calls of a service go. Written as one address, as a list of addresses that answer alike, or as a map
-/// with details.
+/// Where the calls of a service go. Written as one address, as a list of addresses that answer alike, as a map
+/// with details, or as `mock`: then answers are made from the contract.
 ///
 // The derived code is that of the map form only (`remote = "Self"` makes it inherent functions); the
 // short forms are added by hand below, so that each form has errors of its own.
@@ -24,8 +24,13 @@ use crate::{ByteSize, Duration, SecretRef, shape};
 #[schemars(transform = backend_forms)]
 #[schemars(title = "backend")]
 pub struct Backend {
-    /// Addresses that answer alike: one, or a list. At least one.
-    #[serde(deserialize_with = "one_or_more", serialize_with = "one_or_list")]
+    /// Addresses that answer alike: one, or a list. At least one, but for a mock, which has none.
+    #[serde(
+        default,
+        deserialize_with = "one_or_more",
+        serialize_with = "one_or_list",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "targets_schema")]
     pub targets: Vec<Target>,
     /// How a target is chosen. Default `round_robin`.
@@ -68,6 +73,9 @@ pub struct Backend {
     /// The most bytes of an answer's head. Default 64KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_bytes: Option<ByteSize>,
+    /// Answers are made from the contract instead; nothing else is said beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mock: Option<Mock>,
 }
 
 /// One address. Written as a URL, or as a map `{ url, weight }`.
@@ -361,6 +369,9 @@ pub enum Credentials {
     Bearer(SecretRef),
 }
 
+/// The word for a backend whose answers are made from the contract.
+const MOCK: &str = "mock";
+
 impl Backend {
     /// A backend with these targets and the default of everything else.
     pub fn new(targets: Vec<Target>) -> Self {
@@ -379,7 +390,13 @@ impl Backend {
             concurrency: Concurrency::default(),
             credentials: Vec::new(),
             head_bytes: None,
+            mock: None,
         }
+    }
+
+    /// A backend whose answers are made from the contract.
+    pub fn of_mock(mock: Mock) -> Self {
+        Self { mock: Some(mock), ..Self::new(Vec::new()) }
     }
 
     /// Whether only its targets differ from the defaults, so that the short form says everything.
@@ -401,7 +418,9 @@ impl Target {
 
 impl Serialize for Backend {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.is_only_targets() {
+        if *self == Self::of_mock(Mock::default()) {
+            serializer.serialize_str(MOCK)
+        } else if self.is_only_targets() {
             one_or_list(&self.targets, serializer)
         } else {
             Self::serialize(self, serializer)
@@ -415,9 +434,12 @@ impl<'de> Deserialize<'de> for Backend {
         impl<'de> Visitor<'de> for Forms {
             type Value = Backend;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an address, a list of addresses, or a map with \"targets\"")
+                f.write_str("an address, a list of addresses, \"mock\", or a map with \"targets\"")
             }
             fn visit_str<E: serde::de::Error>(self, url: &str) -> Result<Backend, E> {
+                if url == MOCK {
+                    return Ok(Backend::of_mock(Mock::default()));
+                }
                 Ok(Backend::new(vec![Target::new(url)]))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Backend, A::Error> {
@@ -519,7 +541,12 @@ fn target_forms(schema: &mut Schema) {
 
 fn backend_forms(schema: &mut Schema) {
     let list = schema.pointer("/properties/targets/anyOf/1").cloned().unwrap_or_default();
-    shape::also(schema, vec![address_schema(), list.try_into().unwrap_or_default()]);
+    let mock = json_schema!({
+        "description": "Answers are made from the contract.",
+        "type": "string",
+        "const": MOCK,
+    });
+    shape::also(schema, vec![address_schema(), list.try_into().unwrap_or_default(), mock]);
 }
 
 impl FromStr for HostHeader {

@@ -40,6 +40,7 @@ const PASSES: &[Pass] = &[
     answers::hide_errors,
     service::limits,
     backend::targets,
+    backend::mocks,
     backend::tls,
     backend::checks,
     backend::credentials,

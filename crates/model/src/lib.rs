@@ -17,6 +17,7 @@ mod finding;
 mod format;
 pub mod gateway;
 pub mod limit;
+pub mod mock;
 pub mod name;
 mod path;
 mod place;
@@ -47,6 +48,7 @@ pub use gateway::{
     Bounds, Certificate, Gateway, Http2Bounds, ListenerDocument, LogFormat, Logging, TlsDocument,
 };
 pub use limit::{Limit, LimitBy, Period, Quota, QuotaPeriod};
+pub use mock::Mock;
 pub use name::Name;
 pub use plan::{Plan, Priority};
 pub use read::{Documents, Include, Remembered, SourceFile, includes, read, read_again};

@@ -67,6 +67,7 @@ fn rules(auth: model::Auth, limits: Vec<model::Limit>) -> Rules {
         concurrency: model::Concurrency::default(),
         credentials: Vec::new(),
         head_bytes: None,
+        mock: None,
     };
     let service = model::Service {
         contract: None,

@@ -60,6 +60,10 @@ pub enum Reason {
     MediaTypeUnsupported,
     /// A body would have to be held, and too much is held already.
     TooMuchHeld,
+    /// A mock was asked for a status or an example that the contract does not have.
+    PreferenceUnknown,
+    /// A mock has none of the media types that the caller accepts.
+    NotAcceptable,
     /// The gateway is stopping.
     Draining,
 }
@@ -100,6 +104,8 @@ impl Reason {
         Self::ContractBroken,
         Self::MediaTypeUnsupported,
         Self::TooMuchHeld,
+        Self::PreferenceUnknown,
+        Self::NotAcceptable,
         Self::Draining,
     ];
 
@@ -320,6 +326,23 @@ impl Reason {
                 explanation: "A body that is to be checked is held until it was read, and all bodies held together have \
                               as many bytes as they may (bounds.held_bytes). Nothing was sent to the backend, so the \
                               call may be repeated, after a short and growing pause.",
+            },
+            Self::PreferenceUnknown => Entry {
+                word: "preference-unknown",
+                status: 400,
+                title: "The contract has no such answer.",
+                explanation: "The operation is answered by a mock, and the Prefer field asks for a status (code) or an \
+                              example (example) that the contract does not describe for it. The member errors of the \
+                              answer says what there is. Ask for one of those, or add it to the contract.",
+            },
+            Self::NotAcceptable => Entry {
+                word: "not-acceptable",
+                status: 406,
+                title: "The answer is not to be had in an accepted media type.",
+                explanation: "The operation is answered by a mock, and none of the media types that it can answer in is \
+                              accepted by the Accept field. The member errors of the answer says in which it can. XML and \
+                              other formats that no schema describes are answered only where the contract gives an \
+                              example of them.",
             },
             Self::Draining => Entry {
                 word: "draining",

@@ -101,6 +101,7 @@ pub(crate) fn backend(credentials: Vec<model::Credentials>) -> model::Backend {
         concurrency: model::Concurrency::default(),
         credentials,
         head_bytes: None,
+        mock: None,
     }
 }
 

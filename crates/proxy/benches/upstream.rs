@@ -58,6 +58,7 @@ fn backend(balance: model::Balance, targets: usize) -> Arc<BackendState> {
         concurrency: model::Concurrency::default(),
         credentials: Vec::new(),
         head_bytes: None,
+        mock: None,
     };
     let spec = BackendSpec {
         key: "bench".into(),

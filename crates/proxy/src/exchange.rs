@@ -24,6 +24,7 @@ use crate::hidden;
 use crate::hold::{Extent, hold};
 use crate::incoming::{Gone, Incoming, Length};
 use crate::live::Live;
+use crate::mock;
 use crate::outgoing::Outgoing;
 use crate::peer::Peer;
 use crate::record::{Open, Record};
@@ -165,6 +166,11 @@ async fn answer(
         if around.request.framing == Framing::Chunked {
             incoming.shape_trailers(&operation.shape);
         }
+    }
+
+    if let Some(mocked) = operation.mock.as_deref() {
+        // Its own future: not part of every connection's size.
+        return Box::pin(mock::answer(around, decision, mocked, incoming, timer, record)).await;
     }
 
     let mut leg = Leg::new();
@@ -553,7 +559,7 @@ async fn stopped(
 }
 
 /// How the service that a call belongs to says no.
-fn voice(around: &Surroundings<'_>, record: &Record) -> Voice {
+pub(crate) fn voice(around: &Surroundings<'_>, record: &Record) -> Voice {
     let services = &around.live.snapshot.services;
     match (record.operation(), record.service()) {
         (Some((service, operation)), _) => Voice {

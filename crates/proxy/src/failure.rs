@@ -37,6 +37,8 @@ pub enum Fault {
     BackendBodyTimeout,
     /// The application answered with an error whose page is hidden.
     BackendError,
+    /// A mock could make no answer from the contract.
+    NoExample,
     /// The caller went away.
     CallerGone,
     /// The caller did not take what was sent to it in time.
@@ -111,6 +113,7 @@ impl Fault {
         Self::BackendBodyBroken,
         Self::BackendBodyTimeout,
         Self::BackendError,
+        Self::NoExample,
         Self::CallerGone,
         Self::CallerTooSlow,
         Self::Internal,
@@ -134,6 +137,7 @@ impl Fault {
             Self::BackendBodyBroken => "backend-body-broken",
             Self::BackendBodyTimeout => "backend-body-timeout",
             Self::BackendError => "backend-error",
+            Self::NoExample => "no-example",
             Self::CallerGone => "caller-gone",
             Self::CallerTooSlow => "caller-too-slow",
             Self::Internal => "internal",
@@ -158,6 +162,7 @@ impl Fault {
             | Self::CallTimeout
             | Self::BackendBodyTimeout => 504,
             Self::CallerGone | Self::CallerTooSlow => 499,
+            Self::NoExample => 501,
             Self::Internal => 500,
         }
     }
@@ -180,6 +185,7 @@ impl Fault {
             | Self::CallTimeout
             | Self::BackendBodyTimeout => "The service did not answer in time",
             Self::BackendError => "The service failed",
+            Self::NoExample => "The contract gives no example of this answer",
             Self::CallerGone | Self::CallerTooSlow => "The caller went away",
             Self::Internal => "Something went wrong in the gateway",
         }
@@ -233,6 +239,9 @@ impl Fault {
             Self::BackendError => {
                 "The application answered with a status of 5xx, and `answers.hide_errors` of the service hides its page. The answer has the application's own status, which 502 stands for here, and its `Retry-After`. With `log_bytes`, the log line shows how the page began."
             }
+            Self::NoExample => {
+                "The operation is answered by a mock, and no answer can be made: the contract gives no example, and its schema contradicts itself, asks for more than is ever made, or describes a format that is made from examples only (XML, say). The member `errors` of the answer says which. Add an example to the contract."
+            }
             Self::CallerGone => {
                 "The caller closed the connection before the answer was whole. Only the log shows this."
             }
@@ -249,7 +258,7 @@ impl Fault {
     pub const fn source(self) -> Source {
         match self {
             Self::CallerGone | Self::CallerTooSlow => Source::Caller,
-            Self::Internal => Source::Gateway,
+            Self::NoExample | Self::Internal => Source::Gateway,
             Self::DnsFailed
             | Self::NoTarget
             | Self::QueueFull

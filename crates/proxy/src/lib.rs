@@ -23,6 +23,7 @@ mod incoming;
 mod lines;
 mod listener;
 mod live;
+mod mock;
 mod outgoing;
 mod overload;
 mod peer;

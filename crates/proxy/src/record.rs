@@ -92,6 +92,8 @@ pub(crate) struct Record {
     pub(crate) tries: u8,
     pub(crate) target: Option<SocketAddr>,
     pub(crate) reused: bool,
+    /// A mock answers.
+    mocked: bool,
     /// How a hidden page of an error began, where it is to be shown.
     pub(crate) error_page: Box<[u8]>,
 }
@@ -124,6 +126,7 @@ impl Record {
             tries: 0,
             target: None,
             reused: false,
+            mocked: false,
             error_page: Box::default(),
         }
     }
@@ -213,6 +216,12 @@ impl Record {
         self.answerer = Answerer::Gateway;
     }
 
+    /// A mock answers in place of a backend.
+    pub(crate) fn answered_by_mock(&mut self) {
+        self.mocked = true;
+        self.answered_here();
+    }
+
     /// Writes the line and counts. Called once, when the call is over.
     fn finish(&mut self, worker: &Worker, peer: &Peer, live: &Live, request: &Request) {
         self.mark_now(Phase::Reshape, worker);
@@ -275,6 +284,7 @@ impl Record {
         call.tries = self.tries;
         call.target = self.target;
         call.reused = self.reused;
+        call.mocked = self.mocked;
         call.misfits = self.misfits.as_deref().unwrap_or_default();
         call.user_agent = request.known(Known::UserAgent).unwrap_or_default();
         call.error_page = &self.error_page;

@@ -146,6 +146,15 @@ impl Local {
         self.field("retry-after", itoa::Buffer::new().format(1 + random % BUSY_RETRY_S));
     }
 
+    /// A mock could make no answer; `errors` is a list of JSON that says why.
+    pub(crate) fn unmade(errors: &str, record: &Record, voice: Voice) -> Self {
+        let mut local = Self::failure(Fault::NoExample, record, voice);
+        if voice.errors == ErrorForm::Problem {
+            local.add_errors(errors);
+        }
+        local
+    }
+
     /// In place of the application's page of an error.
     pub(crate) fn hidden(status: u16, record: &Record) -> Self {
         let fault = Fault::BackendError;
@@ -249,8 +258,11 @@ pub(crate) async fn send(
 ) -> Result<(), Fault> {
     incoming.leave_body();
     record.status = local.status;
-    let length =
-        if local.status == 204 { Length::None } else { Length::Known(local.body.len() as u64) };
+    // What a 304 has no body of has a length that is not known here.
+    let length = match local.status {
+        204 | 304 => Length::None,
+        _ => Length::Known(local.body.len() as u64),
+    };
     let lines = |out: &mut Vec<u8>| {
         out.extend_from_slice(&local.lines);
         // RFC 9110 §6.6.1: whoever makes an answer says when.

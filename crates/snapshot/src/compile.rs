@@ -13,6 +13,7 @@ mod between;
 mod checks;
 mod finding;
 mod hash;
+mod mocks;
 mod operations;
 mod place;
 mod service;

@@ -12,6 +12,7 @@ mod dispatch;
 pub mod explain;
 mod hosts;
 mod loose;
+pub mod mocks;
 pub mod router;
 pub mod snapshot;
 mod text_hash;
@@ -23,4 +24,5 @@ pub use canonical::{
 pub use checks::Checks;
 pub use compile::{Compiled, Files, Secrets, compile};
 pub use explain::{ExplainRequest, Explanation};
+pub use mocks::Mocked;
 pub use snapshot::{Operation, Routed, Service, Snapshot};

@@ -17,6 +17,7 @@ use crate::compile::Origin;
 use crate::dispatch::lenient::Lenient;
 use crate::dispatch::{Facts, Verdict};
 use crate::hosts::Hosts;
+use crate::mocks::Mocked;
 use crate::router::{Candidate, Captures, Match, Router};
 
 /// All services and what is common to them.
@@ -81,6 +82,8 @@ pub struct Operation {
     pub body_bytes: u64,
     /// What its calls are checked for; `None` where nothing is.
     pub checks: Option<Box<Checks>>,
+    /// What answers its calls, if not a backend.
+    pub mock: Option<Box<Mocked>>,
     /// It may be repeated: its method is idempotent (RFC 9110 §9.2.2), or its document says so.
     pub idempotent: bool,
 }

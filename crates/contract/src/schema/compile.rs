@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use regex::Regex;
 use serde_json::{Map, Number, Value};
 
+use super::hints::Hint;
 use super::index::{Index, Spot};
 use super::pattern::Patterns;
 use super::{Check, Dialect, Direction, Members, Needs, Node, SchemaId, Schemas, Types};
@@ -35,6 +36,8 @@ pub struct Builder<'a> {
     direction: Direction,
     /// 2.0 says that what is `readOnly` must not be sent, later versions that it should not.
     refuses_read_only: bool,
+    /// Kept if values are to be made.
+    hints: Option<HashMap<u32, Hint>>,
 }
 
 /// The most findings that are kept.
@@ -92,6 +95,7 @@ impl<'a> Builder<'a> {
             findings: Vec::new(),
             direction: Direction::Request,
             refuses_read_only: false,
+            hints: None,
         }
     }
 
@@ -99,6 +103,13 @@ impl<'a> Builder<'a> {
     #[must_use]
     pub fn towards(self, direction: Direction) -> Self {
         Self { direction, ..self }
+    }
+
+    /// Keeps what helps to make values: examples, defaults, formats.
+    #[must_use]
+    pub fn with_hints(mut self) -> Self {
+        self.hints = Some(HashMap::new());
+        self
     }
 
     /// The schema that is a whole document.
@@ -128,7 +139,8 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        (Schemas { nodes, dynamic_anchors }, self.findings)
+        let hints = self.hints.unwrap_or_default();
+        (Schemas { nodes, dynamic_anchors, hints }, self.findings)
     }
 
     fn work(&mut self) {
@@ -136,6 +148,9 @@ impl<'a> Builder<'a> {
         loop {
             while let Some((id, spot)) = self.waiting.pop() {
                 let node = self.node(spot);
+                if let (Some(hints), Value::Object(members)) = (&mut self.hints, spot.value) {
+                    hints.extend(Hint::of(members).map(|hint| (id.0, hint)));
+                }
                 uses_dynamic |=
                     node.checks.iter().any(|check| matches!(check, Check::Dynamic { .. }));
                 self.nodes[id.0 as usize] = Some(node);

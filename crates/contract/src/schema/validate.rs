@@ -77,6 +77,24 @@ impl Schemas {
         }
         Verdict::Invalid(run.problems)
     }
+
+    /// Whether a value is right, paid from steps that are shared.
+    pub(super) fn fits(&self, id: SchemaId, value: &Value, steps: &mut u64) -> bool {
+        let mut run = Run {
+            schemas: self,
+            steps: *steps,
+            depth: 0,
+            quiet: 1,
+            exhausted: false,
+            scope: Vec::new(),
+            active: Vec::new(),
+            path: Vec::new(),
+            problems: Vec::new(),
+        };
+        let fits = run.apply(id, value, None);
+        *steps = run.steps;
+        fits && !run.exhausted
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -6,6 +6,7 @@ mod bodies;
 mod bounds;
 mod corpus;
 mod data;
+mod mocks;
 mod mutations;
 mod schemas;
 

@@ -26,6 +26,18 @@ fn each(document: &Document, mut check: impl FnMut(&Backend, &str)) {
 /// Some target takes calls, and none stands there twice.
 pub(super) fn targets(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
     each(document, |backend, pointer| {
+        if backend.mock.is_some() {
+            return;
+        }
+        if backend.targets.is_empty() {
+            let message = format!("{} has no \"targets\", which a backend needs", dotted(pointer));
+            findings.push(
+                Finding::error("missing-field", pointer, message)
+                    .at_key()
+                    .fix("add \"targets\": an address, or a list of addresses; or write mock, for answers made from the contract"),
+            );
+            return;
+        }
         if backend.targets.iter().all(|target| target.weight == 0) {
             let message = format!(
                 "{}: all targets have the weight 0, so nothing can be called",
@@ -64,6 +76,40 @@ pub(super) fn targets(document: &Document, _: &Declared, findings: &mut Vec<Find
                 Finding::warning("nothing-to-balance", format!("{pointer}/balance"), message)
                     .at_key()
                     .fix("remove \"balance\""),
+            );
+        }
+    });
+}
+
+/// A mock answers from a contract, and nothing that is said of targets has a meaning for it.
+pub(super) fn mocks(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
+    each(document, |backend, pointer| {
+        let Some(mock) = &backend.mock else { return };
+        if *backend != Backend::of_mock(mock.clone()) {
+            let message = format!(
+                "{} is a mock and says something of targets, too, which a mock has none of",
+                dotted(pointer)
+            );
+            findings.push(
+                Finding::error("mock-with-targets", pointer, message)
+                    .at_key()
+                    .fix("keep \"mock\" alone, or remove it"),
+            );
+        }
+        let service = pointer.split('/').nth(2).unwrap_or_default();
+        let has_contract = document
+            .services
+            .iter()
+            .any(|(name, known)| name.as_str() == service && known.contract.is_some());
+        if !has_contract {
+            let message = format!(
+                "{} is a mock, and the service has no contract that answers could be made from",
+                dotted(pointer)
+            );
+            findings.push(
+                Finding::error("mock-without-contract", pointer, message)
+                    .at_key()
+                    .fix("add a \"contract\" with the answers, or write the address of a backend"),
             );
         }
     });

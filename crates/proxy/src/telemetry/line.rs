@@ -132,6 +132,9 @@ fn push_backend(out: &mut Vec<u8>, call: &CallRecord<'_>) {
     if call.tries > 0 {
         number(out, b",\"tries\":", u64::from(call.tries));
     }
+    if call.mocked {
+        out.extend_from_slice(b",\"target\":\"mock\"");
+    }
     if let Some(target) = call.target {
         out.extend_from_slice(b",\"target\":\"");
         push_target(out, target);

@@ -128,6 +128,8 @@ pub struct CallRecord<'a> {
     pub tries: u8,
     /// The target of the last attempt.
     pub target: Option<SocketAddr>,
+    /// A mock answered instead of a target.
+    pub mocked: bool,
     /// Whether the last attempt went over a connection that was open already.
     pub reused: bool,
     /// The tightest limit.
@@ -168,6 +170,7 @@ impl CallRecord<'_> {
             phases_us: [0; PHASES],
             tries: 0,
             target: None,
+            mocked: false,
             reused: false,
             limit: None,
             misfits: "",

@@ -135,6 +135,7 @@ impl Outcome {
                 | Fault::NoTarget
                 | Fault::QueueFull
                 | Fault::QueueTimeout
+                | Fault::NoExample
                 | Fault::CallerGone
                 | Fault::CallerTooSlow
                 | Fault::Internal => Verdict::Nothing,

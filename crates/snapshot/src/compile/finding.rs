@@ -90,6 +90,23 @@ impl Findings {
         });
     }
 
+    /// A warning about an example of a contract that a mock answers with.
+    pub(super) fn in_examples(
+        &mut self,
+        contract: &Contract,
+        found: &portway_contract::schema::Finding,
+    ) {
+        let file = contract.documents.get(found.document).map_or("", |document| document.file());
+        self.0.push(Finding {
+            severity: Severity::Warning,
+            code: "example-breaks-schema",
+            pointer: String::new(),
+            location: Some(Location { file: file.to_owned(), line: 0, column: 0 }),
+            message: found.message.clone(),
+            fix: "correct the example or the schema".to_owned(),
+        });
+    }
+
     /// A warning about an operation of a contract.
     pub(super) fn about_operation(
         &mut self,

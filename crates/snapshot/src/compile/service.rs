@@ -10,6 +10,7 @@ use portway_policy::{Answers, Cors, Inside, Rules, Shape, sha256};
 
 use super::checks;
 use super::finding::{Finding, Findings};
+use super::mocks;
 use super::operations::{self, Route, Routes};
 use super::sources::{Recorder, Source};
 use super::{Files, Secrets, hash, place};
@@ -171,6 +172,7 @@ impl Job<'_> {
         operations::check_policies(self.name, self.document, &routes, &mut findings);
         let mut parts = Parts::new(self, &prefix, &routes, &mut findings);
         checks::compile(self.document, &routes, &mut parts.operations, &mut findings);
+        mocks::compile(&parts.backends, &routes, &mut parts.operations, &mut findings);
         let sources = recorder.into_sources();
         if findings.has_errors() {
             return (None, findings.into_vec());
@@ -423,6 +425,7 @@ impl<'a> Shared<'a> {
             timeout_ms: timeout.map_or(DEFAULT_TIMEOUT_MS, model::Duration::as_ms),
             body_bytes: body_bytes.map_or(self.job.body_bytes, model::ByteSize::as_bytes),
             checks: None,
+            mock: None,
             idempotent: policy
                 .and_then(|policy| policy.idempotent)
                 .unwrap_or_else(|| is_idempotent(&route.method)),

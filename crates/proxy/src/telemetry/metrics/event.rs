@@ -135,6 +135,10 @@ pub enum Event {
     BreachRefused,
     /// A body was let through that could not be checked.
     BodyUnchecked,
+    /// A call was answered from the contract.
+    MockAnswered,
+    /// No answer could be made from the contract.
+    MockUnmade,
     /// A snapshot was published.
     SnapshotPublished,
     /// Documents did not compile; the running snapshot stayed.
@@ -171,6 +175,8 @@ impl Event {
         Self::BreachReported,
         Self::BreachRefused,
         Self::BodyUnchecked,
+        Self::MockAnswered,
+        Self::MockUnmade,
         Self::SnapshotPublished,
         Self::SnapshotRejected,
         Self::CertificateReloaded,
@@ -198,6 +204,8 @@ impl Event {
             Self::BreachReported => (&family::BREACHES, Some(("action", "reported"))),
             Self::BreachRefused => (&family::BREACHES, Some(("action", "refused"))),
             Self::BodyUnchecked => (&family::BODIES_UNCHECKED, None),
+            Self::MockAnswered => (&family::MOCKS, Some(("result", "made"))),
+            Self::MockUnmade => (&family::MOCKS, Some(("result", "failed"))),
             Self::SnapshotPublished => (&family::SNAPSHOT_LOADS, Some(("result", "published"))),
             Self::SnapshotRejected => (&family::SNAPSHOT_LOADS, Some(("result", "rejected"))),
             Self::CertificateReloaded => (&family::CERTIFICATE_LOADS, Some(("result", "ok"))),

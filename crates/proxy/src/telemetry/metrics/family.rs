@@ -76,6 +76,7 @@ families! {
     EJECTIONS = Counter "portway_ejections_total" [] "Targets taken out after failures of calls.";
     BODIES_UNCHECKED = Counter "portway_contract_bodies_unchecked_total" [] "Bodies that were let through because they could not be checked: too large, or encoded.";
     BREACHES = Counter "portway_contract_breaches_total" ["action"] "Calls that do not keep their contract: refused, or reported and let through.";
+    MOCKS = Counter "portway_mock_answers_total" ["result"] "Calls answered from their contract by a mock, and those it could make no answer for.";
     BREAKER_OPENINGS = Counter "portway_breaker_openings_total" [] "Breakers of targets that opened.";
     BACKEND_IN_FLIGHT = Gauge "portway_backend_calls_in_flight" ["backend"] "Calls under way at a backend.";
     BACKEND_QUEUE = Gauge "portway_backend_queue" ["backend"] "Calls that wait for a place at a backend.";

@@ -81,6 +81,7 @@ fn document(targets: &[&str]) -> model::Backend {
         concurrency: model::Concurrency::default(),
         credentials: Vec::new(),
         head_bytes: None,
+        mock: None,
     }
 }
 
