@@ -16,10 +16,12 @@ mod finding;
 mod format;
 pub mod gateway;
 pub mod limit;
+pub mod log_fields;
 pub mod name;
 mod path;
 mod place;
 pub mod plan;
+pub mod privacy;
 pub mod read;
 pub mod reference;
 pub mod schema;
@@ -31,6 +33,7 @@ pub mod sources;
 mod suggest;
 pub mod syntax;
 pub mod text;
+pub mod traces;
 pub mod units;
 
 pub use answers::{Answers, Cookies, HideErrors, Mask, SameSite, Secure, SecurityHeaders};
@@ -45,8 +48,10 @@ pub use gateway::{
     Bounds, Certificate, Gateway, Http2Bounds, ListenerDocument, LogFormat, Logging, TlsDocument,
 };
 pub use limit::{Limit, LimitBy, Period, Quota, QuotaPeriod};
+pub use log_fields::{LOG_FIELDS, LogField};
 pub use name::Name;
 pub use plan::Plan;
+pub use privacy::{AppShown, ClientShown, PathShown, Privacy, TextShown};
 pub use read::{Documents, Include, Remembered, SourceFile, includes, read, read_again};
 pub use reference::reference_markdown;
 pub use schema::json_schema;
@@ -60,4 +65,5 @@ pub use sources::Sources;
 pub use suggest::closest;
 pub use syntax::Format;
 pub use text::Malformed;
+pub use traces::{FollowedParent, Share, TraceErrors, Traces};
 pub use units::{ByteSize, Duration};
