@@ -45,4 +45,4 @@ mod vigil;
 mod worker;
 
 pub use live::connections_let_in;
-pub use proxy::{BindFault, Bound, Listen, Running, Settings, bind};
+pub use proxy::{BindFault, Bound, Listen, Running, Settings, Telling, bind};

@@ -25,7 +25,7 @@ struct Page {
 
 impl Page {
     fn of(metrics: &Metrics) -> Self {
-        Self::read(&metrics.render(&Views::default()))
+        Self::read(&metrics.render(MetricsForm::Plain, &Views::default()))
     }
 
     #[track_caller]
@@ -301,7 +301,7 @@ fn what_is_looked_at_is_shown() {
         backends: &backends,
         log: Some(LogCounts { written: 5, dropped: 6, errors: 7 }),
     };
-    let page = Page::read(&metrics(1, 1).render(&views));
+    let page = Page::read(&metrics(1, 1).render(MetricsForm::Plain, &views));
     let backend = "backend=\"shop/get\\\"Order\\\\\\n\"";
     page.check(&format!("portway_backend_calls_in_flight{{{backend}}}"), 8.0);
     page.check(&format!("portway_backend_queue{{{backend}}}"), 3.0);
@@ -320,8 +320,10 @@ fn what_is_looked_at_is_shown() {
 fn endpoints_have_a_ceiling_too() {
     let endpoints: Vec<_> = (1..=2100).map(endpoint).collect();
     let backends = [BackendView { backend: "shop", in_flight: 0, waiting: 0, endpoints }];
-    let page =
-        Page::read(&metrics(1, 1).render(&Views { backends: &backends, ..Views::default() }));
+    let page = Page::read(
+        &metrics(1, 1)
+            .render(MetricsForm::Plain, &Views { backends: &backends, ..Views::default() }),
+    );
     page.check("portway_metrics_endpoints_omitted", 100.0);
     assert_eq!(
         page.samples.keys().filter(|series| series.starts_with("portway_endpoint_up{")).count(),
@@ -354,7 +356,7 @@ fn families_are_those_of_the_page_and_of_the_document() {
         log: Some(LogCounts::default()),
         ..Views::default()
     };
-    let page = Page::read(&metrics.render(&views));
+    let page = Page::read(&metrics.render(MetricsForm::Plain, &views));
     let names: BTreeSet<&str> = FAMILIES.iter().map(|family| family.name).collect();
     assert_eq!(page.kinds.keys().map(String::as_str).collect::<BTreeSet<_>>(), names);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
