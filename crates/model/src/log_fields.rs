@@ -89,21 +89,19 @@ pub fn carries_credentials(name: &str) -> bool {
         "token",
         "secret",
         "passw",
-        "passwd",
         "apikey",
         "credential",
         "session",
         "signature",
         "jwt",
         "assertion",
-        "otp",
         "csrf",
         "xsrf",
         "privatekey",
         "accesskey",
     ];
     const WHOLE: &[&str] =
-        &["auth", "key", "code", "sig", "sign", "pwd", "pass", "pin", "sid", "state"];
+        &["auth", "key", "code", "sig", "sign", "pwd", "pass", "pin", "sid", "state", "otp"];
     let plain: String = name
         .chars()
         .filter(|c| !matches!(c, '-' | '_' | '.'))

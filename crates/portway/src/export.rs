@@ -11,7 +11,9 @@ use std::time::Duration;
 use axum::body::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1::SendRequest;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::header::{
+    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
+};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use portway_proxy::telemetry::{SpanBatch, SpanTallies, span};
@@ -96,7 +98,11 @@ enum Sent {
 
 impl Exporter {
     /// For what comes out of `batches`.
-    pub fn new(collector: Collector, batches: Receiver<SpanBatch>, tallies: Arc<SpanTallies>) -> Self {
+    pub fn new(
+        collector: Collector,
+        batches: Receiver<SpanBatch>,
+        tallies: Arc<SpanTallies>,
+    ) -> Self {
         Self { collector, batches, tallies, connection: None, lost_since_trouble: None }
     }
 
@@ -181,7 +187,8 @@ impl Exporter {
             _ => self.connect().await?,
         };
         sender.ready().await.map_err(|error| error.to_string())?;
-        let answer = sender.send_request(self.request(body)).await.map_err(|error| error.to_string())?;
+        let answer =
+            sender.send_request(self.request(body)).await.map_err(|error| error.to_string())?;
         let (head, rest) = answer.into_parts();
         let is_whole = Limited::new(rest, ANSWER_BYTES_MAX).collect().await;
         let body = match is_whole {
@@ -235,7 +242,11 @@ impl Exporter {
     fn trouble(&mut self, why: &str, lost: u64) {
         if self.lost_since_trouble.is_none() {
             let Collector { host, port, .. } = &self.collector;
-            tracing::warn!(collector = format!("{host}:{port}"), why, "spans cannot be sent; calls are not affected, spans are dropped and counted");
+            tracing::warn!(
+                collector = format!("{host}:{port}"),
+                why,
+                "spans cannot be sent; calls are not affected, spans are dropped and counted"
+            );
         }
         *self.lost_since_trouble.get_or_insert(0) += lost;
     }

@@ -123,9 +123,8 @@ pub fn start(
     runtime.block_on(bound.warm_up());
     let addresses = bound.addresses().into();
     let running = bound.run()?;
-    let exporting = exporter.map(|exporter| {
-        Arc::new(Mutex::new(Some(runtime.handle().spawn(exporter.run()))))
-    });
+    let exporting =
+        exporter.map(|exporter| Arc::new(Mutex::new(Some(runtime.handle().spawn(exporter.run())))));
     let admin = admin.map(Arc::new);
     let mut serving = Serving { running, addresses, admin, watching: None, exporting };
     serving.watching = serve_admin(&serving, status)?;
@@ -244,9 +243,10 @@ impl Serving {
 
     /// Waits a moment for the last spans to be sent. The workers have ended, so that no more come.
     async fn last_spans(&self) {
-        let exporting = self.exporting.as_ref().and_then(|exporting| {
-            exporting.lock().unwrap_or_else(PoisonError::into_inner).take()
-        });
+        let exporting = self
+            .exporting
+            .as_ref()
+            .and_then(|exporting| exporting.lock().unwrap_or_else(PoisonError::into_inner).take());
         let Some(mut exporting) = exporting else { return };
         if tokio::time::timeout(LAST_SPANS, &mut exporting).await.is_err() {
             exporting.abort();

@@ -102,7 +102,8 @@ fn headers(
         let field = format!("gateway.traces.headers.{name}");
         let secret = resolve(secrets, reference, &field)?;
         // The secret itself is in no message.
-        let unusable = |what: &str| CannotStart { what: format!("{field}: {what}"), fix: String::new() };
+        let unusable =
+            |what: &str| CannotStart { what: format!("{field}: {what}"), fix: String::new() };
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| unusable("it is not the name of a header"))?;
         let mut value = HeaderValue::from_str(&secret)

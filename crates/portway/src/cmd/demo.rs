@@ -106,7 +106,14 @@ impl Demo {
         let settings = settings.map_err(|fault| anyhow::anyhow!(fault.what))?;
         let status = Arc::new(Status::default());
         status.enter(Stage::Starting);
-        let started = serving::start(&settings, (Telling::default(), None), compiled, &status, file_limit::raise(), runtime);
+        let started = serving::start(
+            &settings,
+            (Telling::default(), None),
+            compiled,
+            &status,
+            file_limit::raise(),
+            runtime,
+        );
         Ok(started.map_err(|fault| anyhow::anyhow!(fault.what))?.serving)
     }
 

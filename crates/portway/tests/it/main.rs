@@ -11,3 +11,4 @@ mod program;
 mod repository;
 mod restart;
 mod run;
+mod telemetry;

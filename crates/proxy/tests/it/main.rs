@@ -23,6 +23,7 @@ mod retries;
 mod signed;
 mod slow;
 mod storms;
+mod telling;
 mod tls;
 mod upgrade;
 
