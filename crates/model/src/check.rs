@@ -14,6 +14,7 @@ mod backend;
 mod gateway;
 pub(crate) mod host;
 mod service;
+mod telemetry;
 
 /// The names that stand in the texts, also of things that are too broken to be in the document, so that
 /// nobody is told that a service does not exist because it has a mistake.
@@ -46,6 +47,9 @@ const PASSES: &[Pass] = &[
     backend::credentials,
     gateway::listeners,
     gateway::bounds,
+    telemetry::log_fields,
+    telemetry::privacy,
+    telemetry::traces,
 ];
 
 /// Runs all passes.

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use crate::check::host::{is_dns_name, is_host};
 use crate::text::{Malformed, is_disturbing, is_token};
-use crate::{ByteSize, Duration, HostHeader, Limit, Name, Quota, RoutePattern};
+use crate::{ByteSize, Duration, HostHeader, Limit, Name, Quota, RoutePattern, Share};
 
 /// Checks a text against the format of that name. An unknown format takes everything.
 pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
@@ -22,6 +22,8 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
         "portway-route" => text.parse::<RoutePattern>().map(drop),
         "portway-host-header" => text.parse::<HostHeader>().map(drop),
         "portway-url" => url(text),
+        "portway-collector" => collector(text),
+        "portway-share" => text.parse::<Share>().map(drop),
         "portway-host" => host(text),
         "portway-sni" => sni(text),
         "portway-path" => path(text),
@@ -103,6 +105,16 @@ fn url(text: &str) -> Result<(), Malformed> {
     }
     if path.split('/').any(|segment| matches!(segment, "." | "..")) {
         return wrong("its path has \".\" or \"..\" in it", String::new());
+    }
+    Ok(())
+}
+
+/// The address of a collector: like a target's, but that there is nothing to look up by service.
+fn collector(text: &str) -> Result<(), Malformed> {
+    url(text)?;
+    if text.starts_with("http+srv:") {
+        let why = "the scheme is http or https";
+        return Err(Malformed::new(text, "the address of a collector", why, ""));
     }
     Ok(())
 }

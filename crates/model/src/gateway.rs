@@ -11,7 +11,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, Duration, shape};
+use crate::{ByteSize, Duration, Privacy, Traces, shape};
 
 /// Settings of the process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +35,12 @@ pub struct Gateway {
     pub bounds: Bounds,
     /// One line per call.
     pub log: Logging,
+    /// What the log and traces show of callers.
+    #[serde(skip_serializing_if = "shape::is_default")]
+    pub privacy: Privacy,
+    /// Spans of calls, for a collector.
+    #[serde(skip_serializing_if = "shape::is_default")]
+    pub traces: Traces,
     /// How long calls under way may take to end when the gateway stops. Default 30s.
     pub drain_timeout: Duration,
     /// A unix socket over which a new process takes over the listening sockets of this one, so that no connection is refused when it restarts.
@@ -56,6 +62,8 @@ impl Default for Gateway {
             trusted_proxies: Vec::new(),
             bounds: Bounds::default(),
             log: Logging::default(),
+            privacy: Privacy::default(),
+            traces: Traces::default(),
             drain_timeout: Duration::from_ms(30_000),
             handover: None,
         }
@@ -210,11 +218,14 @@ pub struct Logging {
     pub calls: LogFormat,
     /// Where to: `stdout`, or a file that is appended to. Default `stdout`.
     pub to: String,
+    /// The fields of a line, in this order: those of the log's page, and headers of the request (`header:NAME`), query parameters (`query:NAME`) and headers of the backend's answer (`answer:NAME`), of each the first, at most 256 bytes. Names that may carry credentials are refused. Default: all but headers and parameters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
 }
 
 impl Default for Logging {
     fn default() -> Self {
-        Self { calls: LogFormat::Json, to: "stdout".to_owned() }
+        Self { calls: LogFormat::Json, to: "stdout".to_owned(), fields: Vec::new() }
     }
 }
 

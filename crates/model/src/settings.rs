@@ -70,6 +70,10 @@ fn collect(schema: &Value, pointer: &str, found: &mut Vec<Setting>) {
         }
         return;
     }
+    // Maps and references to secrets are written in the document only.
+    if target.get("type").and_then(Value::as_str) == Some("object") || is_secret(target) {
+        return;
+    }
     let words: Vec<String> = path::steps(pointer).skip(1).collect();
     let doc =
         schema.get("description").or_else(|| target.get("description")).and_then(Value::as_str);
@@ -81,6 +85,14 @@ fn collect(schema: &Value, pointer: &str, found: &mut Vec<Setting>) {
         default: schema.get("default").map(as_given).unwrap_or_default(),
         is_list: target.get("type").and_then(Value::as_str) == Some("array"),
     });
+}
+
+/// Whether a reference to a secret is expected, perhaps or none.
+fn is_secret(schema: &Value) -> bool {
+    let alternatives = schema.get("anyOf").and_then(Value::as_array);
+    schema.get("x-portway-secret").is_some()
+        || alternatives
+            .is_some_and(|all| all.iter().any(|one| resolve(one).get("x-portway-secret").is_some()))
 }
 
 /// A default as one would give it in the environment.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +20,7 @@ use axum::{Json, Router};
 use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use portway_proxy::telemetry::MetricsForm;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -37,8 +38,8 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What the admin listener asks of the running gateway.
 pub trait Watched: Send + Sync + 'static {
-    /// Metrics of the calls, as Prometheus text.
-    fn metrics_text(&self) -> String;
+    /// Metrics of the calls, as text.
+    fn metrics_text(&self, form: MetricsForm) -> String;
     /// The hash of the snapshot that serves, its services and its backends, without secrets.
     fn snapshot(&self) -> Value;
 }
@@ -209,9 +210,11 @@ async fn ready(State(desk): State<Desk>) -> (StatusCode, String) {
     (status, word.to_owned())
 }
 
-async fn metrics(State(desk): State<Desk>) -> Response {
-    let text = desk.watched.metrics_text();
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+async fn metrics(State(desk): State<Desk>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let form = MetricsForm::accepted(accept);
+    let text = desk.watched.metrics_text(form);
+    ([(CONTENT_TYPE, form.media_type()), (VARY, "accept")], text).into_response()
 }
 
 async fn snapshot(State(desk): State<Desk>) -> Json<Value> {

@@ -213,6 +213,8 @@ pub fn in_force(started_with: &Gateway, mut now: Gateway, files_max: u64) -> InF
     stays("admin", was.admin, &mut now.admin, &mut need_restart);
     stays("workers", was.workers, &mut now.workers, &mut need_restart);
     stays("log", was.log, &mut now.log, &mut need_restart);
+    stays("privacy", was.privacy, &mut now.privacy, &mut need_restart);
+    stays("traces", was.traces, &mut now.traces, &mut need_restart);
     stays("drain_timeout", was.drain_timeout, &mut now.drain_timeout, &mut need_restart);
     stays("handover", was.handover, &mut now.handover, &mut need_restart);
     let let_in = portway_proxy::connections_let_in(now.bounds.connections, files_max);

@@ -6,21 +6,26 @@
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use portway_proxy::{BindFault, Listen, Running};
+use portway_proxy::telemetry::MetricsForm;
+use portway_proxy::{BindFault, Listen, Running, Telling};
 use portway_snapshot::{Compiled, Snapshot};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::admin::{self, Watched};
+use crate::export::Exporter;
 use crate::handover::{Role, Sockets, Taken};
 use crate::reload::Served;
 use crate::settings::{Listener, Settings};
 use crate::status::{Stage, Status};
 use crate::systemd;
+
+/// How long the collector may take for the last spans when the process stops.
+const LAST_SPANS: Duration = Duration::from_secs(3);
 
 /// Why the process cannot start.
 #[derive(Debug)]
@@ -56,6 +61,8 @@ pub struct Serving {
     admin: Option<Arc<TcpListener>>,
     /// Ends the accepting of the admin listener.
     watching: Option<AbortHandle>,
+    /// The sending of spans; taken by who waits for its end.
+    exporting: Option<Arc<Mutex<Option<JoinHandle<()>>>>>,
 }
 
 /// What starting brings.
@@ -85,6 +92,7 @@ pub fn control_runtime() -> std::io::Result<Runtime> {
 /// When a socket, certificate or log file cannot be had.
 pub fn start(
     settings: &Settings,
+    (telling, exporter): (Telling, Option<Exporter>),
     compiled: Compiled,
     status: &Arc<Status>,
     files_max: u64,
@@ -108,13 +116,17 @@ pub fn start(
             drain_timeout: Duration::from_millis(settings.drain_timeout_ms),
             control: runtime.handle().clone(),
             files_max,
+            telling,
         },
         compiled,
     )?;
     runtime.block_on(bound.warm_up());
     let addresses = bound.addresses().into();
     let running = bound.run()?;
-    let mut serving = Serving { running, addresses, admin: admin.map(Arc::new), watching: None };
+    let exporting =
+        exporter.map(|exporter| Arc::new(Mutex::new(Some(runtime.handle().spawn(exporter.run())))));
+    let admin = admin.map(Arc::new);
+    let mut serving = Serving { running, addresses, admin, watching: None, exporting };
     serving.watching = serve_admin(&serving, status)?;
     status.enter(Stage::Serving);
     // What was given to us and no listener wants is closed here.
@@ -226,6 +238,20 @@ impl Serving {
     /// Stops accepting, lets calls end, cuts those that do not.
     pub async fn drain(&self) {
         self.running.drain().await;
+        self.last_spans().await;
+    }
+
+    /// Waits a moment for the last spans to be sent. The workers have ended, so that no more come.
+    async fn last_spans(&self) {
+        let exporting = self
+            .exporting
+            .as_ref()
+            .and_then(|exporting| exporting.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let Some(mut exporting) = exporting else { return };
+        if tokio::time::timeout(LAST_SPANS, &mut exporting).await.is_err() {
+            exporting.abort();
+            tracing::warn!("the collector did not take the last spans in time");
+        }
     }
 
     /// Ends at once.
@@ -274,8 +300,8 @@ impl Served for Serving {
 }
 
 impl Watched for Serving {
-    fn metrics_text(&self) -> String {
-        self.running.metrics_text()
+    fn metrics_text(&self, form: MetricsForm) -> String {
+        self.running.metrics_text(form)
     }
 
     fn snapshot(&self) -> Value {

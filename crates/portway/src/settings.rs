@@ -163,6 +163,12 @@ pub struct Settings {
     pub handover: Option<PathBuf>,
     /// Connections in all.
     pub connections: u32,
+    /// The fields of the log that were chosen; empty: all.
+    pub log_fields: Vec<String>,
+    /// What of callers is shown.
+    pub privacy: portway_model::Privacy,
+    /// Where spans are sent.
+    pub traces: portway_model::Traces,
 }
 
 /// Where callers come in.
@@ -236,6 +242,9 @@ impl Settings {
             drain_timeout_ms: gateway.drain_timeout.as_ms(),
             handover: gateway.handover.as_ref().map(|path| directory.join(path)),
             connections: gateway.bounds.connections,
+            log_fields: gateway.log.fields.clone(),
+            privacy: gateway.privacy.clone(),
+            traces: gateway.traces.clone(),
         })
     }
 }

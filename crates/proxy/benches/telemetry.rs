@@ -11,8 +11,8 @@ use portway_proxy::forwarded::{Forwarding, Hop, client_address};
 use portway_proxy::telemetry::line::push_line;
 use portway_proxy::telemetry::stamp::Stamp;
 use portway_proxy::telemetry::{
-    CallRecord, Ceilings, LimitShown, LineWriter, LogSink, LogTarget, Metrics, OutcomeId, Random,
-    RequestId, TraceContext, Views,
+    CallRecord, Ceilings, LimitShown, LineWriter, LogFields, LogSink, LogTarget, Metrics,
+    MetricsForm, OutcomeId, Random, RequestId, TraceContext, Views,
 };
 
 fn call<'a>() -> CallRecord<'a> {
@@ -78,7 +78,7 @@ fn counters(c: &mut Criterion) {
         worker.count(metrics.series(&format!("s{service}"), "get"), 200, 1000, 1, 1);
     }
     c.bench_function("scrape, 1,000 services", |b| {
-        b.iter(|| black_box(metrics.render(&Views::default()).len()))
+        b.iter(|| black_box(metrics.render(MetricsForm::Plain, &Views::default()).len()))
     });
 }
 

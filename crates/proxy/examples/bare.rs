@@ -83,6 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         drain_timeout: Duration::from_secs(1),
         control: control.handle().clone(),
         files_max: 65_536,
+        telling: portway_proxy::Telling::default(),
     };
     let _running = portway_proxy::bind(settings, compiled)?.run()?;
     loop {

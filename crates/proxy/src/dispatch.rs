@@ -145,7 +145,7 @@ pub(crate) async fn dispatch(
         Some(slot) => Some(slot),
         None => {
             let slot = Box::pin(queue(&to, incoming, timer)).await?;
-            record.look(around.worker);
+            record.waited(around.worker);
             Some(slot)
         }
     };
@@ -159,10 +159,12 @@ pub(crate) async fn dispatch(
         tried[usize::from(record.tries)] = endpoint.id;
         record.tries += 1;
         record.target = Some(endpoint.address);
+        record.attempt_begins(around.worker);
         leg.upload = Upload::new();
         let begun_us = record.now_us();
         let attempted = attempt(&to, incoming, leg, timer, record).await;
         record.mark_now(Phase::Dispatch, around.worker);
+        record.attempt_ended(&attempted);
         let stale = leg.is_stale(&attempted, record, begun_us / 1_000);
         if !judge(&to, &attempted, stale, leg, (record, begun_us), &tried) {
             if attempted.is_err() {
@@ -174,6 +176,7 @@ pub(crate) async fn dispatch(
             }
             return attempted;
         }
+        record.attempt_given_up();
         leg.outgoing = None;
         leg.fresh = stale;
     }
@@ -333,6 +336,7 @@ async fn attempt(
         let opened = Box::pin(connect::open(around.worker, endpoint, to.settings, due)).await;
         leg.outgoing = Some(opened.map_err(Stop::Failed)?);
         record.look(around.worker);
+        record.connected();
     }
     let outgoing = leg.outgoing.as_mut().expect("connected above");
     let upgrade = around.request.upgrade && outgoing.can_upgrade() && !asks_for_h2c(around);

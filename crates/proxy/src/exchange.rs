@@ -176,6 +176,9 @@ async fn answer(
     let mut leg = Leg::new();
     let head = dispatch::dispatch(around, decision, incoming, &mut leg, timer, record).await?;
     record.status = head.status;
+    if around.worker.shared.log_fields.is_some() {
+        record.keep_answer(around.worker, leg.parts().0);
+    }
     let (live, backend) = (&around.live.services[decision.service], usize::from(operation.backend));
     let (state, settings) = (&live.backends[backend], &live.settings[backend]);
     if head.upgrade {

@@ -59,7 +59,9 @@ pub(crate) async fn answer(
     let clock = &around.worker.clock;
     timer.set(clock.now_ms() + PAGE_MS);
     let (whole, page) = read_page(outgoing, log_bytes, timer).await;
-    record.error_page = page.into();
+    if !page.is_empty() {
+        record.more().error_page = page.into();
+    }
     record.look(around.worker);
     if whole && is_sent {
         leg.release(around.worker, record.now_us() / 1_000 + settings.keep_alive_ms);

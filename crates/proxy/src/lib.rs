@@ -48,4 +48,4 @@ mod websocket;
 mod worker;
 
 pub use live::connections_let_in;
-pub use proxy::{BindFault, Bound, Listen, Running, Settings, bind};
+pub use proxy::{BindFault, Bound, Listen, Running, Settings, Telling, bind};

@@ -22,7 +22,8 @@ use crate::connection::Reception;
 use crate::live::Live;
 use crate::shared::Shared;
 use crate::telemetry::{
-    Ceilings, LineWriter, LogSink, LogTarget, Metrics, Random, SnapshotView, Views, WorkerMetrics,
+    Ceilings, LineWriter, LogFields, LogSink, LogTarget, Metrics, MetricsForm, Privacy, Random,
+    SnapshotView, SpanSink, Tracer, Views, WorkerMetrics,
 };
 use crate::tls::{ServerTls, TlsFiles};
 use crate::upstream::{BackendView, SystemResolver, Upstreams};
@@ -63,6 +64,19 @@ pub struct Settings {
     pub control: Handle,
     /// Files that the process may have open at once.
     pub files_max: u64,
+    /// What is told of calls, and to whom beside the log.
+    pub telling: Telling,
+}
+
+/// What is told of calls. The default: all fields, nothing hidden, no spans.
+#[derive(Debug, Default)]
+pub struct Telling {
+    /// The fields of a line of the log; `None`: every one.
+    pub log_fields: Option<LogFields>,
+    /// What of callers is shown.
+    pub privacy: Privacy,
+    /// Where spans go; `None`: none are made.
+    pub spans: Option<SpanSink>,
 }
 
 /// Why a gateway cannot start.
@@ -104,6 +118,7 @@ pub struct Bound {
     shared: Arc<Shared>,
     listeners: Vec<Bindings>,
     sink: LogSink,
+    spans: Option<SpanSink>,
     control: Handle,
     workers: usize,
     drain_timeout: Duration,
@@ -162,9 +177,21 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         refused_by_system: listener::Recurring::new(),
         clock,
         logs_calls,
+        log_fields: settings.telling.log_fields,
+        privacy: settings.telling.privacy,
+        span_tallies: settings.telling.spans.as_ref().map(SpanSink::tallies),
         files_max: settings.files_max,
     });
-    Ok(Bound { shared, listeners, sink, control, workers, drain_timeout: settings.drain_timeout })
+    let spans = settings.telling.spans;
+    Ok(Bound {
+        shared,
+        listeners,
+        sink,
+        spans,
+        control,
+        workers,
+        drain_timeout: settings.drain_timeout,
+    })
 }
 
 impl Bindings {
@@ -283,7 +310,7 @@ impl Bound {
             let seat = Seat {
                 index,
                 shared: Arc::clone(&self.shared),
-                log: LineWriter::new(&self.sink),
+                log: (LineWriter::new(&self.sink), self.spans.clone().map(Tracer::new)),
                 commands: commands.clone(),
                 listeners: self.seats_of(index)?,
                 vigil: Arc::clone(vigil),
@@ -328,7 +355,7 @@ impl Bound {
 struct Seat {
     index: usize,
     shared: Arc<Shared>,
-    log: LineWriter,
+    log: (LineWriter, Option<Tracer>),
     commands: watch::Receiver<Command>,
     listeners: Vec<(std::net::TcpListener, Reception)>,
     vigil: Arc<Vigil>,
@@ -463,7 +490,7 @@ async fn run(
         tokio::task::yield_now().await;
     }
     worker.pool.clear();
-    worker.log.borrow_mut().flush();
+    worker.flush();
     ended
 }
 
@@ -543,8 +570,8 @@ impl Running {
         lock(&self.inner.published).unix_ms
     }
 
-    /// All counters as Prometheus text.
-    pub fn metrics_text(&self) -> String {
+    /// All counters as text.
+    pub fn metrics_text(&self, form: MetricsForm) -> String {
         let shared = &self.inner.shared;
         let snapshot = self.snapshot();
         let backends = shared.upstreams.views();
@@ -553,16 +580,20 @@ impl Running {
             let published = lock(&self.inner.published);
             (published.unix_ms, published.last_load_failed)
         };
-        shared.metrics.render(&Views {
-            now_unix_ms: unix_ms(),
-            snapshot: Some(SnapshotView {
-                hash: &snapshot.hash,
-                published_unix_ms,
-                last_load_failed,
-            }),
-            backends: &shown,
-            log: lock(&self.inner.sink).as_ref().map(LogSink::counts),
-        })
+        shared.metrics.render(
+            form,
+            &Views {
+                now_unix_ms: unix_ms(),
+                snapshot: Some(SnapshotView {
+                    hash: &snapshot.hash,
+                    published_unix_ms,
+                    last_load_failed,
+                }),
+                backends: &shown,
+                log: lock(&self.inner.sink).as_ref().map(LogSink::counts),
+                spans: shared.span_tallies.as_ref().map(|tallies| tallies.counts()),
+            },
+        )
     }
 
     /// The backends at this moment.

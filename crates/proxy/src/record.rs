@@ -13,7 +13,7 @@ use crate::peer::Peer;
 use crate::request::{Request, Version};
 use crate::telemetry::{
     Answerer, CallRecord, Event, Gauge, LimitShown, OutcomeId, PHASES, Protocol, RequestId,
-    TraceContext,
+    TraceContext, Tracer,
 };
 use crate::worker::Worker;
 
@@ -31,7 +31,10 @@ pub(crate) struct Open<'a> {
 impl<'a> Open<'a> {
     pub(crate) fn begin(around: &'a Surroundings<'a>) -> Self {
         let Surroundings { worker, peer, request, trusted, .. } = *around;
-        let record = Record::begin(worker, peer, request, trusted);
+        let mut record = Record::begin(worker, peer, request, trusted);
+        if let Some(tracer) = &worker.tracer {
+            record.decide_trace(tracer, worker, trusted);
+        }
         Self { record, around, closed: false }
     }
 
@@ -61,6 +64,14 @@ impl Drop for Open<'_> {
         self.record.stopped(&stop);
         self.close();
     }
+}
+
+/// Where what is told of a call comes from.
+struct Scene<'a> {
+    worker: &'a Worker,
+    peer: &'a Peer,
+    live: &'a Live,
+    request: &'a Request,
 }
 
 /// One call's record.
@@ -94,8 +105,8 @@ pub(crate) struct Record {
     pub(crate) reused: bool,
     /// A mock answers.
     mocked: bool,
-    /// How a hidden page of an error began, where it is to be shown.
-    pub(crate) error_page: Box<[u8]>,
+    /// What few calls have.
+    pub(crate) more: Option<Box<More>>,
 }
 
 impl Record {
@@ -127,7 +138,7 @@ impl Record {
             target: None,
             reused: false,
             mocked: false,
-            error_page: Box::default(),
+            more: None,
         }
     }
 
@@ -156,7 +167,7 @@ impl Record {
     /// A phase has ended in which nothing was waited for: only a log line shows when, so that without one the
     /// clock is not read.
     pub(crate) fn mark(&mut self, phase: Phase, worker: &Worker) {
-        if worker.shared.logs_calls {
+        if worker.shared.logs_calls || self.more.is_some() {
             self.mark_now(phase, worker);
         }
     }
@@ -167,6 +178,9 @@ impl Record {
         // `accept` has no time of its own here, and `record` is this.
         if let Some(place) = self.phases_us.get_mut((phase as usize).wrapping_sub(1)) {
             *place = u32::try_from(self.now_us - self.marked_us).unwrap_or(u32::MAX);
+        }
+        if let Some(more) = &mut self.more {
+            more.note_phase(phase, self.marked_us, self.now_us);
         }
         self.marked_us = self.now_us;
     }
@@ -237,20 +251,27 @@ impl Record {
         if self.tries > 1 {
             (1..self.tries).for_each(|_| worker.metrics.add(Event::Retry));
         }
-        if worker.shared.logs_calls {
-            self.write_line(worker, peer, live, request, total_us);
+        let tracer = worker.tracer.as_ref().filter(|tracer| self.is_sent(tracer));
+        if worker.shared.logs_calls || tracer.is_some() {
+            let scene = Scene { worker, peer, live, request };
+            self.tell(&scene, tracer, total_us);
+        }
+        if self.is_sampled() {
+            worker.metrics.exemplar(
+                series,
+                total_us,
+                self.trace.trace_id(),
+                worker.unix_ms_at(self.now_us),
+            );
         }
     }
 
-    fn write_line(
-        &self,
-        worker: &Worker,
-        peer: &Peer,
-        live: &Live,
-        request: &Request,
-        total_us: u64,
-    ) {
+    /// The line of the call, and its spans.
+    fn tell(&self, scene: &Scene<'_>, tracer: Option<&Tracer>, total_us: u64) {
+        let Scene { worker, peer, live, request } = *scene;
+        let privacy = &worker.shared.privacy;
         let mut call = CallRecord::new(worker.unix_ms_at(self.started_us), self.client);
+        call.client = privacy.client(self.client);
         call.request_id = self.request_id.as_str();
         call.trace_id = self.trace.trace_id();
         call.span_id = self.trace.span_id();
@@ -270,8 +291,11 @@ impl Record {
                 call.route = &service.operations[operation].route;
             }
         }
+        call.path = privacy.path(call.path, call.route);
+        let name = self.app.as_ref().map_or("", |app| app.name.as_str());
+        let shown = privacy.app(name);
+        call.app = shown.as_str();
         if let Some(app) = &self.app {
-            call.app = app.name.as_str();
             call.plan = app.plan.as_ref().map_or("", |plan| plan.name.as_str());
         }
         call.status = self.status;
@@ -286,15 +310,23 @@ impl Record {
         call.reused = self.reused;
         call.mocked = self.mocked;
         call.misfits = self.misfits.as_deref().unwrap_or_default();
-        call.user_agent = request.known(Known::UserAgent).unwrap_or_default();
-        call.error_page = &self.error_page;
+        call.user_agent = privacy.user_agent(request.known(Known::UserAgent).unwrap_or_default());
+        call.error_page = self.more.as_ref().map_or(&[], |more| &more.error_page);
         let mut name = [0; LIMIT_NAME_BYTES];
         call.limit = self.limit.as_ref().map(|state| LimitShown {
             name: joined(state, &mut name),
             remaining: state.remaining,
             reset_s: state.reset_s,
         });
-        worker.log.borrow_mut().write(&call);
+        if let Some(tracer) = tracer {
+            self.write_spans(&call, tracer, scene);
+        }
+        if worker.shared.logs_calls {
+            match &worker.shared.log_fields {
+                None => worker.log.borrow_mut().write(&call),
+                Some(fields) => self.write_chosen(&mut call, fields, scene),
+            }
+        }
     }
 }
 
@@ -318,6 +350,10 @@ fn joined<'a>(state: &LimitState, into: &'a mut [u8; LIMIT_NAME_BYTES]) -> &'a s
     }
     std::str::from_utf8(&into[..len]).unwrap_or("")
 }
+
+mod more;
+
+pub(crate) use more::More;
 
 #[cfg(test)]
 mod tests;

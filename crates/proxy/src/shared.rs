@@ -12,7 +12,7 @@ use portway_policy::MemoryCounters;
 
 use crate::listener::Recurring;
 use crate::live::Live;
-use crate::telemetry::{Metrics, SeriesId};
+use crate::telemetry::{LogFields, Metrics, Privacy, SeriesId, SpanTallies};
 use crate::upstream::Upstreams;
 use crate::worker::WorkerClock;
 
@@ -30,6 +30,12 @@ pub(crate) struct Shared {
     /// The one clock of all workers.
     pub(crate) clock: WorkerClock,
     pub(crate) logs_calls: bool,
+    /// The fields of a line, where the document has chosen them.
+    pub(crate) log_fields: Option<LogFields>,
+    /// What of callers is shown.
+    pub(crate) privacy: Privacy,
+    /// What became of spans; none: none are sent.
+    pub(crate) span_tallies: Option<Arc<SpanTallies>>,
     /// Files that the process may have open at once.
     pub(crate) files_max: u64,
     /// Calls that met no service.

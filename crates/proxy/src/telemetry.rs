@@ -5,20 +5,31 @@
 //! counted. This folder decides nothing about a call and opens no socket; serving `/metrics` is left to
 //! the admin listener.
 
+pub mod fields;
 pub mod json;
 pub mod line;
 pub mod metrics;
+pub mod privacy;
+mod protobuf;
 pub mod record;
+pub mod sampling;
 pub mod sink;
+pub mod span;
+pub mod spans;
 pub mod stamp;
 pub mod trace;
 pub mod writer;
 
+pub use fields::{LogFields, Wanted};
 pub use metrics::{BackendView, Breaker, EndpointView, SnapshotView, Views};
 pub use metrics::{
-    Bound, Ceilings, Event, Gauge, Metrics, OutcomeId, SeriesId, Wire, WorkerMetrics,
+    Bound, Ceilings, Event, Gauge, Metrics, MetricsForm, OutcomeId, SeriesId, Wire, WorkerMetrics,
 };
+pub use privacy::Privacy;
 pub use record::{Answerer, CallRecord, LimitShown, PHASE_WORDS, PHASES, Protocol};
+pub use sampling::Sampling;
 pub use sink::{LogCounts, LogSink, LogTarget};
+pub(crate) use spans::Tracer;
+pub use spans::{SpanBatch, SpanCounts, SpanSink, SpanTallies, spans};
 pub use trace::{Random, RequestId, TraceContext};
 pub use writer::LineWriter;

@@ -22,7 +22,7 @@ use crate::overload::Overload;
 use crate::pool::Pool;
 use crate::request::Version;
 use crate::shared::Shared;
-use crate::telemetry::{Bound, Gauge, LineWriter, Random, WorkerMetrics};
+use crate::telemetry::{Bound, Gauge, LineWriter, Random, Tracer, WorkerMetrics};
 
 /// One worker.
 pub(crate) struct Worker {
@@ -30,6 +30,8 @@ pub(crate) struct Worker {
     pub(crate) clock: WorkerClock,
     pub(crate) pool: Pool,
     pub(crate) log: RefCell<LineWriter>,
+    /// Where spans are sent; none: nowhere.
+    pub(crate) tracer: Option<Tracer>,
     pub(crate) metrics: WorkerMetrics,
     pub(crate) random: Random,
     /// What is added to the worker's milliseconds to have those since 1970.
@@ -77,7 +79,7 @@ pub(crate) struct Place {
 impl Worker {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        log: LineWriter,
+        (log, tracer): (LineWriter, Option<Tracer>),
         metrics: WorkerMetrics,
         random: Random,
     ) -> Rc<Self> {
@@ -91,6 +93,7 @@ impl Worker {
             shared,
             pool: Pool::default(),
             log: RefCell::new(log),
+            tracer,
             metrics,
             random,
             live: RefCell::new(live),
@@ -128,7 +131,7 @@ impl Worker {
         const TICKS_A_SWEEP: u32 = 10;
         let now_ms = self.clock.now_ms();
         self.unix_offset_ms.set(unix_ms().saturating_sub(now_ms));
-        self.log.borrow_mut().flush();
+        self.flush();
         self.overload.tick(self.clock, self.live().bounds.lag_ms);
         self.ticks.set(self.ticks.get().wrapping_add(1));
         if self.ticks.get().is_multiple_of(TICKS_A_SWEEP) {
@@ -137,6 +140,19 @@ impl Worker {
         }
         let idle = i64::try_from(self.pool.len()).unwrap_or(i64::MAX);
         self.metrics.gauge(Gauge::PoolIdle, idle - self.idle_shown.replace(idle));
+    }
+
+    /// Microseconds since 1970, alike.
+    pub(crate) fn unix_us_at(&self, now_us: u64) -> u64 {
+        self.unix_offset_ms.get() * 1_000 + now_us
+    }
+
+    /// Hands over the lines and spans that were gathered.
+    pub(crate) fn flush(&self) {
+        self.log.borrow_mut().flush();
+        if let Some(tracer) = &self.tracer {
+            tracer.writer.borrow_mut().flush();
+        }
     }
 
     /// Counts the bound that a call reached, if that is why it stopped.

@@ -8,8 +8,9 @@ use portway_contract::{LoadFault, Loader};
 use portway_model::{
     AppKey, Documents, Format, Gateway as Settings, LogFormat, SecretRef, SourceFile,
 };
+use portway_proxy::telemetry::{LogFields, MetricsForm, Privacy, Sampling, SpanBatch, spans};
 use portway_proxy::tls::{CertificateFiles, MinVersion, TlsFiles};
-use portway_proxy::{Listen, Running};
+use portway_proxy::{Listen, Running, Telling};
 use portway_snapshot::{Compiled, Files, Secrets};
 use tokio::runtime::Runtime;
 
@@ -18,6 +19,7 @@ pub struct Gateway {
     running: Running,
     control: Runtime,
     log: PathBuf,
+    batches: Option<std::sync::Mutex<tokio::sync::mpsc::Receiver<SpanBatch>>>,
     _folder: tempfile::TempDir,
 }
 
@@ -111,6 +113,15 @@ impl Gateway {
             inherited: Vec::new(),
         });
         let target = portway_proxy::telemetry::LogTarget::File(log.clone());
+        let privacy = Privacy::new(&settings.privacy, Some("key of hashes")).expect("a key");
+        let log_fields = LogFields::new(&settings.log.fields);
+        let (sink, batches) = match &settings.traces.to {
+            Some(_) => {
+                let (sink, batches) = spans(Sampling::new(&settings.traces));
+                (Some(sink), Some(batches))
+            }
+            None => (None, None),
+        };
         let bound = portway_proxy::bind(
             portway_proxy::Settings {
                 listeners: listeners.collect(),
@@ -119,13 +130,33 @@ impl Gateway {
                 drain_timeout: settings.drain_timeout.into(),
                 control: control.handle().clone(),
                 files_max: 4_096,
+                telling: Telling { log_fields, privacy, spans: sink },
             },
             compiled,
         )
         .unwrap_or_else(|fault| panic!("{fault}"));
         control.block_on(bound.warm_up());
         let running = bound.run().unwrap_or_else(|fault| panic!("{fault}"));
-        Self { running, control, log, _folder: folder }
+        let batches = batches.map(std::sync::Mutex::new);
+        Self { running, control, log, batches, _folder: folder }
+    }
+
+    /// Spans that were made, once there are `count`; waits up to five seconds. Nothing is sent to the collector that
+    /// the document names, if it does.
+    pub fn spans(&self, count: usize) -> Vec<crate::spans::Span> {
+        let batches = self.batches.as_ref().expect("the document has `traces`");
+        let mut batches = batches.lock().expect("no test panicked with it");
+        let mut found = Vec::new();
+        for _ in 0..500 {
+            while let Ok(batch) = batches.try_recv() {
+                found.extend(crate::spans::read(&batch.bytes));
+            }
+            if found.len() >= count {
+                return found;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("there are fewer than {count} spans: {found:#?}");
     }
 
     /// The address of the first listener.
@@ -146,7 +177,7 @@ impl Gateway {
 
     /// The value of a metric: of the first line that begins with `start`.
     pub fn metric(&self, start: &str) -> f64 {
-        let text = self.running.metrics_text();
+        let text = self.running.metrics_text(MetricsForm::Plain);
         let line = text.lines().find(|line| line.starts_with(start));
         let line = line.unwrap_or_else(|| panic!("no metric begins with {start}:\n{text}"));
         line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
@@ -159,7 +190,12 @@ impl Gateway {
 
     /// All metrics as they are scraped.
     pub fn metrics(&self) -> String {
-        self.running.metrics_text()
+        self.running.metrics_text(MetricsForm::Plain)
+    }
+
+    /// The same in another form.
+    pub fn metrics_as(&self, form: MetricsForm) -> String {
+        self.running.metrics_text(form)
     }
 
     /// Connections of callers at this moment.

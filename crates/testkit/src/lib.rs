@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod client;
 pub mod frames;
 pub mod gateway;
+pub mod spans;
 
 pub use backend::{Backend, BlackHole, Conversation, Received};
 pub use certificate::Certificates;

@@ -10,8 +10,9 @@ use crate::status::{InForce, Load};
 struct Fixed;
 
 impl Watched for Fixed {
-    fn metrics_text(&self) -> String {
-        "# TYPE portway_connections gauge\nportway_connections 3\n".to_owned()
+    fn metrics_text(&self, form: MetricsForm) -> String {
+        let end = if form == MetricsForm::OpenMetrics { "# EOF\n" } else { "" };
+        format!("# TYPE portway_connections gauge\nportway_connections 3\n{end}")
     }
     fn snapshot(&self) -> Value {
         json!({ "hash": "abc", "services": [{ "name": "shop", "operations": 3 }], "backends": [] })

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::Args;
 use portway_contract::{LoadFault, Loader};
 use portway_model::{Format, Override, SourceFile};
+use portway_proxy::Telling;
 use portway_snapshot::{Compiled, Files};
 
 use crate::demo::calls::{CALLS, Call};
@@ -105,7 +106,14 @@ impl Demo {
         let settings = settings.map_err(|fault| anyhow::anyhow!(fault.what))?;
         let status = Arc::new(Status::default());
         status.enter(Stage::Starting);
-        let started = serving::start(&settings, compiled, &status, file_limit::raise(), runtime);
+        let started = serving::start(
+            &settings,
+            (Telling::default(), None),
+            compiled,
+            &status,
+            file_limit::raise(),
+            runtime,
+        );
         Ok(started.map_err(|fault| anyhow::anyhow!(fault.what))?.serving)
     }
 

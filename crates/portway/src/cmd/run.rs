@@ -23,7 +23,7 @@ use crate::status::{Load, Stage, Status};
 use crate::systemd;
 use crate::terminal::Terminal;
 use crate::watch::{Nudge, Watch};
-use crate::{file_limit, terminal};
+use crate::{file_limit, telling, terminal};
 
 /// Serve; edits to the documents are live at once.
 #[derive(Debug)]
@@ -111,7 +111,11 @@ impl Run {
         let _entered = runtime.enter();
         // Before anybody learns that this process serves: whoever does may send a signal.
         let mut signals = Signals::catch()?;
-        let started = match serving::start(&settings, compiled, &status, files, &runtime) {
+        let telling = match telling::prepare(&settings, &secrets, library.root().path()) {
+            Ok(telling) => telling,
+            Err(fault) => return cannot_start(terminal, &fault),
+        };
+        let started = match serving::start(&settings, telling, compiled, &status, files, &runtime) {
             Ok(started) => started,
             Err(fault) => return cannot_start(terminal, &fault),
         };

@@ -12,3 +12,4 @@ mod program;
 mod repository;
 mod restart;
 mod run;
+mod telemetry;

@@ -47,6 +47,7 @@ fn start(runtime: &tokio::runtime::Runtime) -> Running {
         drain_timeout: Duration::from_secs(30),
         control: runtime.handle().clone(),
         files_max: 1_024,
+        telling: Telling::default(),
     };
     let compiled = compiled.unwrap_or_else(|| panic!("{found:?}"));
     bind(settings, compiled).unwrap().run().unwrap()

@@ -7,7 +7,9 @@
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::fields::{LogFields, Value};
 use super::json::push_bounded;
+use super::privacy::Client;
 use super::record::{CallRecord, PHASES};
 use super::stamp::Stamp;
 
@@ -19,46 +21,7 @@ pub const ERROR_PAGE_BYTES_MAX: usize = 4096;
 pub const TEXT_BYTES_MAX: usize = 256;
 
 /// Every field, in the order in which it is written.
-pub const FIELDS: &[&str] = &[
-    "time",
-    "request_id",
-    "trace_id",
-    "span_id",
-    "client",
-    "protocol",
-    "tls",
-    "method",
-    "host",
-    "path",
-    "service",
-    "operation",
-    "route",
-    "app",
-    "plan",
-    "status",
-    "outcome",
-    "source",
-    "bytes_in",
-    "bytes_out",
-    "total_us",
-    "route_us",
-    "identify_us",
-    "permit_us",
-    "admit_us",
-    "check_us",
-    "shape_us",
-    "dispatch_us",
-    "reshape_us",
-    "tries",
-    "target",
-    "reused",
-    "limit",
-    "limit_remaining",
-    "limit_reset_s",
-    "breaks",
-    "user_agent",
-    "error_page",
-];
+pub const FIELDS: &[&str] = portway_model::LOG_FIELDS;
 
 /// The keys of the phases, in the order of [`super::record::PHASE_WORDS`].
 const PHASE_KEYS: [&[u8]; PHASES] = [
@@ -87,14 +50,118 @@ pub fn push_line(out: &mut Vec<u8>, call: &CallRecord<'_>, stamp: &mut Stamp) {
     out.extend_from_slice(b"}\n");
 }
 
+/// Appends a line of the fields that a document has chosen, newline included.
+pub fn push_chosen(
+    out: &mut Vec<u8>,
+    call: &CallRecord<'_>,
+    stamp: &mut Stamp,
+    fields: &LogFields,
+) {
+    let start = out.len();
+    for entry in &fields.entries {
+        let before = out.len();
+        out.extend_from_slice(&entry.key);
+        let is_said = match entry.value {
+            Value::Known(place) => push_known(out, usize::from(place), call, stamp),
+            Value::Gathered(number) => {
+                let value = call.gathered.get(usize::from(number)).copied().unwrap_or_default();
+                quoted(out, value, TEXT_BYTES_MAX)
+            }
+        };
+        if !is_said {
+            out.truncate(before);
+        }
+    }
+    match out.get_mut(start) {
+        Some(first) => *first = b'{',
+        None => out.push(b'{'),
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+/// The value of the field at a place of [`FIELDS`]; whether there is one.
+fn push_known(out: &mut Vec<u8>, place: usize, call: &CallRecord<'_>, stamp: &mut Stamp) -> bool {
+    const PHASES_AT: usize = 21;
+    let short = |out: &mut Vec<u8>, value: &[u8]| quoted(out, value, TEXT_BYTES_MAX);
+    match place {
+        0 => short(out, stamp.at(call.unix_ms)),
+        1 => short(out, call.request_id.as_bytes()),
+        2 => short(out, call.trace_id.as_bytes()),
+        3 => short(out, call.span_id.as_bytes()),
+        4 => quoted_with(out, call.client != Client::Hidden, |out| push_client(out, &call.client)),
+        5 => short(out, call.protocol.word().as_bytes()),
+        6 => truth(out, call.tls),
+        7 => short(out, call.method),
+        8 => short(out, call.host),
+        9 => quoted(out, call.path, PATH_BYTES_MAX),
+        10 => short(out, call.service.as_bytes()),
+        11 => short(out, call.operation.as_bytes()),
+        12 => quoted(out, call.route.as_bytes(), PATH_BYTES_MAX),
+        13 => short(out, call.app.as_bytes()),
+        14 => short(out, call.plan.as_bytes()),
+        15 => figure(out, true, u64::from(call.status)),
+        16 => short(out, call.outcome.as_bytes()),
+        17 => short(out, call.source.word().as_bytes()),
+        18 => figure(out, true, call.bytes_in),
+        19 => figure(out, true, call.bytes_out),
+        20 => figure(out, true, call.total_us),
+        PHASES_AT..=28 => {
+            let us = call.phases_us[place - PHASES_AT];
+            figure(out, us != 0, u64::from(us))
+        }
+        29 => figure(out, call.tries > 0, u64::from(call.tries)),
+        30 => match call.target {
+            Some(target) => quoted_with(out, true, |out| push_target(out, target)),
+            None => false,
+        },
+        31 => call.target.is_some() && truth(out, call.reused),
+        32 => short(out, call.limit.map_or("", |limit| limit.name).as_bytes()),
+        33 => figure(out, call.limit.is_some(), call.limit.map_or(0, |limit| limit.remaining)),
+        34 => figure(out, call.limit.is_some(), call.limit.map_or(0, |limit| limit.reset_s.into())),
+        35 => short(out, call.misfits.as_bytes()),
+        36 => short(out, call.user_agent),
+        37 => quoted(out, call.error_page, ERROR_PAGE_BYTES_MAX),
+        _ => false,
+    }
+}
+
+/// A text in quotes, unless it is empty.
+fn quoted(out: &mut Vec<u8>, value: &[u8], max: usize) -> bool {
+    quoted_with(out, !value.is_empty(), |out| push_bounded(out, value, max))
+}
+
+fn quoted_with(out: &mut Vec<u8>, is_there: bool, push: impl FnOnce(&mut Vec<u8>)) -> bool {
+    if is_there {
+        out.push(b'"');
+        push(out);
+        out.push(b'"');
+    }
+    is_there
+}
+
+fn truth(out: &mut Vec<u8>, value: bool) -> bool {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
+    true
+}
+
+fn figure(out: &mut Vec<u8>, is_there: bool, value: u64) -> bool {
+    if is_there {
+        number(out, b"", value);
+    }
+    is_there
+}
+
 /// Who came, how, and with which words.
 fn push_caller(out: &mut Vec<u8>, call: &CallRecord<'_>) {
     text(out, b",\"request_id\":\"", call.request_id.as_bytes(), TEXT_BYTES_MAX);
     text(out, b",\"trace_id\":\"", call.trace_id.as_bytes(), TEXT_BYTES_MAX);
     text(out, b",\"span_id\":\"", call.span_id.as_bytes(), TEXT_BYTES_MAX);
-    out.extend_from_slice(b",\"client\":\"");
-    push_address(out, call.client);
-    out.extend_from_slice(b"\",\"protocol\":\"");
+    if call.client != Client::Hidden {
+        out.extend_from_slice(b",\"client\":\"");
+        push_client(out, &call.client);
+        out.push(b'"');
+    }
+    out.extend_from_slice(b",\"protocol\":\"");
     out.extend_from_slice(call.protocol.word().as_bytes());
     out.extend_from_slice(if call.tls { b"\",\"tls\":true" } else { b"\",\"tls\":false" });
     text(out, b",\"method\":\"", call.method, TEXT_BYTES_MAX);
@@ -163,6 +230,15 @@ fn text(out: &mut Vec<u8>, key: &[u8], value: &[u8], max: usize) {
 fn number(out: &mut Vec<u8>, key: &[u8], value: u64) {
     out.extend_from_slice(key);
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// The caller as it is shown; nothing where it is hidden.
+pub fn push_client(out: &mut Vec<u8>, client: &Client) {
+    match client {
+        Client::Address(address) => push_address(out, *address),
+        Client::Hash(hash) => out.extend_from_slice(hash.as_str().as_bytes()),
+        Client::Hidden => {}
+    }
 }
 
 /// An address; IPv4 within IPv6 as IPv4.

@@ -14,13 +14,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod block;
 mod event;
+mod exemplar;
 mod family;
+mod form;
 mod names;
 mod render;
 mod view;
 
 pub use event::{Bound, Event, Gauge, OutcomeId, Wire};
 pub use family::{FAMILIES, Family, Kind};
+pub use form::MetricsForm;
 pub use names::{Ceilings, SeriesId};
 pub use view::{BackendView, Breaker, EndpointView, SnapshotView, Views};
 
@@ -80,11 +83,12 @@ impl Metrics {
         self.shared.bound(bound);
     }
 
-    /// All as Prometheus text, version 0.0.4 (`text/plain; version=0.0.4; charset=utf-8`).
-    pub fn render(&self, views: &Views<'_>) -> String {
+    /// All as text.
+    pub fn render(&self, form: MetricsForm, views: &Views<'_>) -> String {
         let blocks: Vec<Arc<Block>> = lock(&self.blocks).clone();
         let names = lock(&self.names).clone();
-        render::render(&render::Scrape { metrics: self, names: &names, blocks: &blocks, views })
+        let scrape = render::Scrape { metrics: self, names: &names, blocks: &blocks, views };
+        render::render(&scrape, form)
     }
 }
 
@@ -107,6 +111,11 @@ impl WorkerMetrics {
         bytes_out: u64,
     ) {
         self.block.count(series, status, total_us, bytes_in, bytes_out);
+    }
+
+    /// Remembers a call as the example of its bucket: one whose trace, 32 hexadecimal digits, can be looked at.
+    pub fn exemplar(&self, series: SeriesId, total_us: u64, trace_id: &str, unix_ms: u64) {
+        self.block.exemplar(series, total_us, trace_id, unix_ms);
     }
 
     /// Counts how a call ended.

@@ -6,6 +6,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::privacy::Client;
+
 /// How many phases are timed.
 pub const PHASES: usize = 8;
 
@@ -87,8 +89,8 @@ pub struct CallRecord<'a> {
     pub trace_id: &'a str,
     /// W3C id of the span between the gateway and the backend, 16 hex digits.
     pub span_id: &'a str,
-    /// Who called, after trusted proxies.
-    pub client: IpAddr,
+    /// Who called, after trusted proxies, as far as it is shown.
+    pub client: Client,
     /// What the caller speaks.
     pub protocol: Protocol,
     /// Whether the caller came over TLS.
@@ -140,6 +142,8 @@ pub struct CallRecord<'a> {
     pub user_agent: &'a [u8],
     /// How the application's page of an error began, where the service asks for it.
     pub error_page: &'a [u8],
+    /// The headers and parameters that the fields of the log ask for, in their order; empty ones are not there.
+    pub gathered: &'a [&'a [u8]],
 }
 
 impl CallRecord<'_> {
@@ -150,7 +154,7 @@ impl CallRecord<'_> {
             request_id: "",
             trace_id: "",
             span_id: "",
-            client,
+            client: Client::Address(client),
             protocol: Protocol::Http1,
             tls: false,
             method: b"",
@@ -176,6 +180,7 @@ impl CallRecord<'_> {
             misfits: "",
             user_agent: b"",
             error_page: b"",
+            gathered: &[],
         }
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! A valid `traceparent` is continued: same trace, a new span id for the call to the backend. A missing,
 //! repeated or invalid one starts a new trace, which is marked as sampled, as the first service of a
-//! trace would mark it by OpenTelemetry's defaults; its `tracestate` is dropped then.
+//! trace would mark it by OpenTelemetry's defaults; its `tracestate` is dropped then. Where spans are sent to a
+//! collector, `sampling.rs` decides on the mark.
 //!
 //! Request ids: a caller could choose an id to be taken for another call, so an `X-Request-Id` is kept
 //! from trusted proxies only; everybody else's is replaced by ours, which the caller gets to see.
@@ -89,6 +90,11 @@ const fn hex8(number: u64) -> [u8; 16] {
     (x + every(b'0') + letters * (b'a' - b'0' - 10) as u128).to_be_bytes()
 }
 
+/// An id of a span, as digits.
+pub fn new_id(random: &Random) -> [u8; 16] {
+    hex8(random.next_u64() | 1)
+}
+
 fn ascii(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("ids are ASCII: they were made here or checked")
 }
@@ -122,7 +128,7 @@ impl TraceContext {
     }
 
     fn continued(incoming: Option<Incoming>, random: &Random) -> Self {
-        let span_id = hex8(random.next_u64() | 1);
+        let span_id = new_id(random);
         match incoming {
             Some(Incoming { trace_id, flags, .. }) => {
                 Self { trace_id, span_id, flags, continued: true }
@@ -150,6 +156,39 @@ impl TraceContext {
     /// Whether the caller's trace goes on; only then its `tracestate` is passed on.
     pub const fn is_continued(&self) -> bool {
         self.continued
+    }
+
+    /// Whether the trace is marked as sampled.
+    pub const fn is_sampled(&self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    /// Marks the trace as sampled or not, for everybody further on (§3.2.2.5.1).
+    pub const fn set_sampled(&mut self, sampled: bool) {
+        self.flags = self.flags & !SAMPLED | if sampled { SAMPLED } else { 0 };
+    }
+
+    /// The last 56 bits of the trace's id, which are random where the trace began here.
+    pub fn draw(&self) -> u64 {
+        let digits = &self.trace_id[18..];
+        digits
+            .iter()
+            .fold(0, |sum, digit| sum << 4 | u64::from((*digit as char).to_digit(16).unwrap_or(0)))
+    }
+
+    /// The flags, as they are sent on.
+    pub const fn flags(&self) -> u8 {
+        self.flags
+    }
+
+    /// The id of the span of the call to the backend, as digits.
+    pub const fn span_digits(&self) -> [u8; 16] {
+        self.span_id
+    }
+
+    /// Gives the call to the backend a span of its own: it is tried again.
+    pub fn renew_span(&mut self, random: &Random) {
+        self.span_id = new_id(random);
     }
 
     /// The `traceparent` for the backend.

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
-use super::line::push_line;
+use super::fields::LogFields;
+use super::line::{push_chosen, push_line};
 use super::record::CallRecord;
 use super::sink::{Batch, LogSink, LogTallies, Message};
 use super::stamp::Stamp;
@@ -47,6 +48,15 @@ impl LineWriter {
     /// Adds the line of a call.
     pub fn write(&mut self, call: &CallRecord<'_>) {
         push_line(&mut self.bytes, call, &mut self.stamp);
+        self.lines += 1;
+        if self.bytes.len() >= BATCH_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Adds the line of a call, of the fields that a document has chosen.
+    pub fn write_chosen(&mut self, call: &CallRecord<'_>, fields: &LogFields) {
+        push_chosen(&mut self.bytes, call, &mut self.stamp, fields);
         self.lines += 1;
         if self.bytes.len() >= BATCH_BYTES {
             self.flush();

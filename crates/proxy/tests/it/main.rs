@@ -26,6 +26,7 @@ mod retries;
 mod signed;
 mod slow;
 mod storms;
+mod telling;
 mod tls;
 mod upgrade;
 

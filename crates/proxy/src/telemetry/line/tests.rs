@@ -187,3 +187,59 @@ proptest! {
         prop_assert_eq!(read["status"].as_u64(), Some(u64::from(numbers.3)));
     }
 }
+
+fn chosen(fields: &[&str]) -> LogFields {
+    let fields: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
+    LogFields::new(&fields).unwrap()
+}
+
+fn chosen_line(call: &CallRecord<'_>, fields: &LogFields) -> String {
+    let mut out = b"before\n".to_vec();
+    push_chosen(&mut out, call, &mut Stamp::default(), fields);
+    String::from_utf8(out).unwrap().strip_prefix("before\n").unwrap().to_owned()
+}
+
+#[test]
+fn all_fields_chosen_are_the_line_that_is_written_anyway() {
+    for call in [full(), CallRecord::new(0, "2001:db8::7".parse().unwrap())] {
+        assert_eq!(chosen_line(&call, &chosen(FIELDS)), line_of(&call));
+    }
+}
+
+#[test]
+fn chosen_fields_stand_in_their_order() {
+    let mut call = full();
+    call.gathered = &[b"a", b"", b"text/plain"];
+    let fields =
+        chosen(&["status", "header:X-Tenant", "query:lang", "answer:Content-Type", "method"]);
+    assert_eq!(
+        chosen_line(&call, &fields),
+        "{\"status\":200,\"header:X-Tenant\":\"a\",\"answer:Content-Type\":\"text/plain\",\"method\":\"GET\"}\n"
+    );
+    assert_eq!(chosen_line(&CallRecord::new(0, "::1".parse().unwrap()), &chosen(&["app"])), "{}\n");
+}
+
+#[test]
+fn a_caller_that_is_hidden() {
+    let mut call = full();
+    call.client = Client::Hidden;
+    assert!(!line_of(&call).contains("client"));
+    assert_eq!(chosen_line(&call, &chosen(&["client"])), "{}\n");
+    assert_eq!(serde_json::from_str::<Value>(&line_of(&call)).unwrap()["protocol"], "http/2");
+}
+
+proptest! {
+    /// A header of a caller can neither end its text nor its line, nor steer a terminal.
+    #[test]
+    fn hostile_headers_are_texts(value in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let mut call = full();
+        let gathered: [&[u8]; 1] = [&value];
+        call.gathered = &gathered;
+        let line = chosen_line(&call, &chosen(&["header:X-Any", "status"]));
+        prop_assert_eq!(line.bytes().filter(|byte| *byte == b'\n').count(), 1);
+        prop_assert!(!line.trim_end().chars().any(char::is_control));
+        let read: Value = serde_json::from_str(&line).unwrap();
+        prop_assert_eq!(&read["status"], 200);
+        prop_assert_eq!(read.as_object().unwrap().len(), 1 + usize::from(!value.is_empty()));
+    }
+}

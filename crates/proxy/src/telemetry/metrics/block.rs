@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use super::BUCKETS_US;
 use super::event::{Bound, Event, Gauge, OutcomeId, Wire};
+use super::exemplar::{Exemplar, Exemplars};
 use super::names::{Ceilings, SeriesId, UNCOUNTED};
 
 /// Classes of status: 1xx … 5xx.
@@ -26,6 +27,8 @@ pub(super) struct ServiceSlot {
     pub(super) total_us: AtomicU64,
     pub(super) bytes_in: AtomicU64,
     pub(super) bytes_out: AtomicU64,
+    /// Made when the first call of it is sampled.
+    pub(super) exemplars: OnceLock<Box<Exemplars>>,
 }
 
 /// Counts of one operation.
@@ -131,6 +134,16 @@ impl Block {
             grow(&slot.classes[class], 1);
             grow(&slot.total_us, total_us);
         }
+    }
+
+    pub(super) fn exemplar(&self, series: SeriesId, total_us: u64, trace_id: &str, unix_ms: u64) {
+        let (Some(slot), Ok(trace_id)) =
+            (self.services.at(series.service), trace_id.as_bytes().try_into())
+        else {
+            return;
+        };
+        let exemplar = Exemplar { trace_id, total_us, unix_ms };
+        slot.exemplars.get_or_init(Box::default).put(bucket_of(total_us), exemplar);
     }
 
     pub(super) fn outcome(&self, outcome: OutcomeId) {

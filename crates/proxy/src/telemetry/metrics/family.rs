@@ -98,6 +98,8 @@ families! {
 
     LOG_LINES = Counter "portway_log_lines_total" ["result"] "Lines of the call log: written, or dropped.";
     LOG_ERRORS = Counter "portway_log_errors_total" [] "Writes of the call log that failed.";
+    TRACE_SPANS = Counter "portway_trace_spans_total" ["result"] "Spans for the collector: sent, dropped for want of room or patience, or refused by it.";
+    TRACE_REQUESTS = Counter "portway_trace_requests_total" ["result"] "Requests to the collector: ok, or failed.";
     PANICS = Counter "portway_panics_total" [] "Tasks that panicked and were fenced.";
     SERIES = Gauge "portway_metrics_names" ["kind"] "Services and operations that have series of their own.";
     SERIES_CEILING = Gauge "portway_metrics_names_ceiling" ["kind"] "How many may have; further ones are counted as _other.";

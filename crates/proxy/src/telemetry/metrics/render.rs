@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use super::block::{BUCKETS, Block, CLASSES, ListenerSlot, OperationSlot, ServiceSlot};
 use super::event::{Bound, Event, Gauge, Label, OutcomeId, Wire};
-use super::family::{self, Family};
+use super::exemplar::{self, Exemplar};
+use super::family::{self, Family, Kind};
+use super::form::MetricsForm;
 use super::names::{NONE, Names, OTHER};
 use super::view::{BackendView, EndpointView, Views};
 use super::{BUCKETS_US, Metrics};
@@ -21,6 +23,11 @@ const BUCKET_LABELS: [&str; BUCKETS] = [
     "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1",
     "2.5", "10", "+Inf",
 ];
+/// The same as OpenMetrics writes numbers.
+const OPEN_BUCKET_LABELS: [&str; BUCKETS] = [
+    "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1.0",
+    "2.5", "10.0", "+Inf",
+];
 const _: () = assert!(BUCKETS_US.len() + 1 == BUCKET_LABELS.len());
 
 /// Everything that one scrape reads.
@@ -31,8 +38,8 @@ pub(super) struct Scrape<'a> {
     pub(super) views: &'a Views<'a>,
 }
 
-pub(super) fn render(scrape: &Scrape<'_>) -> String {
-    let mut page = Page::default();
+pub(super) fn render(scrape: &Scrape<'_>, form: MetricsForm) -> String {
+    let mut page = Page { text: String::new(), is_open: form == MetricsForm::OpenMetrics };
     scrape.process(&mut page);
     scrape.services(&mut page);
     scrape.operations(&mut page);
@@ -45,19 +52,29 @@ pub(super) fn render(scrape: &Scrape<'_>) -> String {
     scrape.endpoints(&mut page);
     scrape.snapshot(&mut page);
     scrape.log(&mut page);
+    scrape.spans(&mut page);
     scrape.names(&mut page);
+    if page.is_open {
+        page.text.push_str("# EOF\n");
+    }
     page.text
 }
 
 /// The text so far. Writing to a `String` cannot fail, so what `write!` answers is not looked at.
-#[derive(Default)]
 struct Page {
     text: String,
+    /// OpenMetrics 1.0.0 in place of Prometheus' own.
+    is_open: bool,
 }
 
 impl Page {
     fn family(&mut self, family: &Family) {
         let Family { name, help, .. } = family;
+        // There, a counter is called without the suffix that its samples have.
+        let name = match family.kind {
+            Kind::Counter if self.is_open => name.strip_suffix("_total").unwrap_or(name),
+            _ => name,
+        };
         let _ = write!(self.text, "# HELP {name} {help}\n# TYPE {name} {}\n", family.kind.word());
     }
 
@@ -72,6 +89,12 @@ impl Page {
         labels: &[(&str, &str)],
         value: impl Display,
     ) {
+        self.series(name, suffix, labels);
+        let _ = writeln!(self.text, " {value}");
+    }
+
+    /// The name of a sample.
+    fn series(&mut self, name: &str, suffix: &str, labels: &[(&str, &str)]) {
         self.text.push_str(name);
         self.text.push_str(suffix);
         for (index, (label, text)) in labels.iter().enumerate() {
@@ -84,7 +107,6 @@ impl Page {
         if !labels.is_empty() {
             self.text.push('}');
         }
-        let _ = writeln!(self.text, " {value}");
     }
 
     fn lone(&mut self, family: &Family, value: impl Display) {
@@ -137,6 +159,7 @@ struct ServiceSum<'a> {
     total_us: u64,
     bytes_in: u64,
     bytes_out: u64,
+    exemplars: [Option<Exemplar>; BUCKETS],
 }
 
 impl Scrape<'_> {
@@ -165,6 +188,9 @@ impl Scrape<'_> {
                 total_us: sum(|slot| &slot.total_us),
                 bytes_in: sum(|slot| &slot.bytes_in),
                 bytes_out: sum(|slot| &slot.bytes_out),
+                exemplars: exemplar::latest(
+                    slots.iter().filter_map(|slot| slot.exemplars.get()).map(|boxed| &**boxed),
+                ),
             }
         };
         let names = self.names.services.iter().map(|name| &**name).enumerate();
@@ -381,6 +407,20 @@ impl Scrape<'_> {
         page.lone(&family::LOG_ERRORS, log.errors);
     }
 
+    fn spans(&self, page: &mut Page) {
+        let Some(spans) = &self.views.spans else { return };
+        page.family(&family::TRACE_SPANS);
+        for (result, count) in
+            [("sent", spans.sent), ("dropped", spans.dropped), ("refused", spans.refused)]
+        {
+            page.sample(&family::TRACE_SPANS, &[("result", result)], count);
+        }
+        page.family(&family::TRACE_REQUESTS);
+        for (result, count) in [("ok", spans.requests_ok), ("failed", spans.requests_failed)] {
+            page.sample(&family::TRACE_REQUESTS, &[("result", result)], count);
+        }
+    }
+
     fn names(&self, page: &mut Page) {
         let own = |names: usize, without: u16| names.saturating_sub(usize::from(without) + 1);
         page.family(&family::SERIES);
@@ -408,9 +448,17 @@ impl Scrape<'_> {
 fn durations(page: &mut Page, sum: &ServiceSum<'_>) {
     let name = family::DURATION.name;
     let mut so_far = 0_u64;
-    for (edge, count) in BUCKET_LABELS.iter().zip(sum.buckets) {
+    let edges = if page.is_open { &OPEN_BUCKET_LABELS } else { &BUCKET_LABELS };
+    for ((edge, count), exemplar) in edges.iter().zip(sum.buckets).zip(&sum.exemplars) {
         so_far = so_far.wrapping_add(count);
-        page.sample_named(name, "_bucket", &[("service", sum.name), ("le", edge)], so_far);
+        page.series(name, "_bucket", &[("service", sum.name), ("le", edge)]);
+        let _ = write!(page.text, " {so_far}");
+        if let Some(exemplar) = exemplar.filter(|_| page.is_open) {
+            let (seconds, at) =
+                (Seconds::from_us(exemplar.total_us), Seconds::from_ms(exemplar.unix_ms));
+            let _ = write!(page.text, " # {{trace_id=\"{}\"}} {seconds} {at}", exemplar.trace_id());
+        }
+        page.text.push('\n');
     }
     page.sample_named(name, "_sum", &[("service", sum.name)], Seconds::from_us(sum.total_us));
     page.sample_named(name, "_count", &[("service", sum.name)], so_far);

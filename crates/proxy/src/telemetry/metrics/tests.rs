@@ -7,6 +7,7 @@ use portway_policy::Reason;
 use super::*;
 use crate::failure::Fault;
 use crate::telemetry::sink::LogCounts;
+use crate::telemetry::spans::SpanCounts;
 
 fn metrics(services: u16, operations: u16) -> Metrics {
     Metrics::new(
@@ -25,7 +26,7 @@ struct Page {
 
 impl Page {
     fn of(metrics: &Metrics) -> Self {
-        Self::read(&metrics.render(&Views::default()))
+        Self::read(&metrics.render(MetricsForm::Plain, &Views::default()))
     }
 
     #[track_caller]
@@ -303,9 +304,10 @@ fn what_is_looked_at_is_shown() {
             last_load_failed: true,
         }),
         backends: &backends,
+        spans: None,
         log: Some(LogCounts { written: 5, dropped: 6, errors: 7 }),
     };
-    let page = Page::read(&metrics(1, 1).render(&views));
+    let page = Page::read(&metrics(1, 1).render(MetricsForm::Plain, &views));
     let backend = "backend=\"shop/get\\\"Order\\\\\\n\"";
     page.check(&format!("portway_backend_calls_in_flight{{{backend}}}"), 8.0);
     page.check(&format!("portway_backend_queue{{{backend}}}"), 3.0);
@@ -337,8 +339,10 @@ fn endpoints_have_a_ceiling_too() {
         refused: [0; 4],
         endpoints,
     }];
-    let page =
-        Page::read(&metrics(1, 1).render(&Views { backends: &backends, ..Views::default() }));
+    let page = Page::read(
+        &metrics(1, 1)
+            .render(MetricsForm::Plain, &Views { backends: &backends, ..Views::default() }),
+    );
     page.check("portway_metrics_endpoints_omitted", 100.0);
     assert_eq!(
         page.samples.keys().filter(|series| series.starts_with("portway_endpoint_up{")).count(),
@@ -369,9 +373,10 @@ fn families_are_those_of_the_page_and_of_the_document() {
     let views = Views {
         snapshot: Some(SnapshotView { hash: "", published_unix_ms: 0, last_load_failed: false }),
         log: Some(LogCounts::default()),
+        spans: Some(SpanCounts::default()),
         ..Views::default()
     };
-    let page = Page::read(&metrics.render(&views));
+    let page = Page::read(&metrics.render(MetricsForm::Plain, &views));
     let names: BTreeSet<&str> = FAMILIES.iter().map(|family| family.name).collect();
     assert_eq!(page.kinds.keys().map(String::as_str).collect::<BTreeSet<_>>(), names);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
@@ -391,4 +396,109 @@ fn families_are_those_of_the_page_and_of_the_document() {
         document.lines().filter(|line| line.starts_with("| `portway_")).count(),
         FAMILIES.len()
     );
+}
+
+/// A strict reader of OpenMetrics 1.0.0, as far as it is written here: gives samples with exemplars.
+fn read_open(text: &str) -> Vec<(String, String)> {
+    let body = text.strip_suffix("# EOF\n").expect("it ends with # EOF");
+    let (mut family, mut kind) = (String::new(), String::new());
+    let mut exemplars = Vec::new();
+    let mut seen = BTreeSet::new();
+    for line in body.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let name = rest.split_once(' ').expect("a name and a text").0;
+            assert!(seen.insert(name.to_owned()), "{name} comes twice");
+            name.clone_into(&mut family);
+            continue;
+        }
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, word) = rest.split_once(' ').expect("a name and a kind");
+            assert_eq!(name, family);
+            word.clone_into(&mut kind);
+            assert!(word != "counter" || !name.ends_with("_total"), "{name}");
+            continue;
+        }
+        assert!(!line.starts_with('#') && !line.is_empty(), "{line}");
+        let (sample, exemplar) = match line.split_once(" # ") {
+            Some((sample, exemplar)) => (sample, Some(exemplar)),
+            None => (line, None),
+        };
+        let (series, value) = sample.rsplit_once(' ').expect("a value");
+        value.parse::<f64>().expect("a number");
+        let name = series.split('{').next().expect("a name");
+        let suffix =
+            name.strip_prefix(&*family).unwrap_or_else(|| panic!("{name} is not of {family}"));
+        let allowed: &[&str] = match &*kind {
+            "counter" => &["_total"],
+            "histogram" => &["_bucket", "_sum", "_count"],
+            "gauge" => &[""],
+            other => panic!("{other}"),
+        };
+        assert!(allowed.contains(&suffix), "{name} of a {kind}");
+        if suffix == "_bucket" {
+            let edge = series
+                .split("le=\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next())
+                .expect("an edge");
+            assert!(edge == "+Inf" || edge.contains('.'), "{edge}");
+        }
+        if let Some(exemplar) = exemplar {
+            assert_eq!(suffix, "_bucket");
+            exemplars.push((series.to_owned(), exemplar.to_owned()));
+        }
+    }
+    exemplars
+}
+
+#[test]
+fn openmetrics_with_exemplars() {
+    let metrics = metrics(4, 4);
+    let (one, two) = (metrics.worker(), metrics.worker());
+    let shop = metrics.series("shop", "get");
+    let trace = |digit: char| digit.to_string().repeat(32);
+    for (worker, us, digit, at) in [
+        (&one, 700, 'a', 5_000),
+        (&two, 800, 'b', 6_000),
+        (&one, 900, 'c', 5_500),
+        (&one, 40_000, 'd', 1),
+    ] {
+        worker.count(shop, 200, us, 0, 0);
+        worker.exemplar(shop, us, &trace(digit), at);
+    }
+    one.exemplar(shop, 1, "not a trace", 9_000);
+    let exemplars = read_open(&metrics.render(MetricsForm::OpenMetrics, &Views::default()));
+    let bucket =
+        |edge| format!("portway_call_duration_seconds_bucket{{service=\"shop\",le=\"{edge}\"}}");
+    assert_eq!(
+        exemplars,
+        [
+            (bucket("0.001"), format!("{{trace_id=\"{}\"}} 0.000800 6.000", trace('b'))),
+            (bucket("0.05"), format!("{{trace_id=\"{}\"}} 0.040000 0.001", trace('d'))),
+        ]
+    );
+    Page::read(&metrics.render(MetricsForm::Plain, &Views::default()));
+}
+
+#[test]
+fn the_form_that_a_scraper_wants() {
+    let check = |accept: &str, expected| {
+        assert_eq!(MetricsForm::accepted(accept), expected, "{accept}");
+    };
+    use MetricsForm::{OpenMetrics, Plain};
+    check("", Plain);
+    check("*/*", Plain);
+    check("text/plain", Plain);
+    check("application/openmetrics-text", OpenMetrics);
+    check("Application/OpenMetrics-Text; version=1.0.0; charset=utf-8", OpenMetrics);
+    check("application/openmetrics-text;version=2.0.0", Plain);
+    check("application/openmetrics-text;q=0", Plain);
+    check("application/openmetrics-text;q=0.1,text/plain;q=0.9", Plain);
+    check("application/openmetrics-text;q=banana", Plain);
+    // As Prometheus 3 asks.
+    check(
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+        OpenMetrics,
+    );
+    check(&"a,".repeat(10_000), Plain);
 }

@@ -1,6 +1,7 @@
 //! What a scrape is told by others: the snapshot that serves, and the state of the backends.
 
 use crate::telemetry::sink::LogCounts;
+use crate::telemetry::spans::SpanCounts;
 
 /// Everything that is looked at when metrics are written, not counted before.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +14,8 @@ pub struct Views<'a> {
     pub backends: &'a [BackendView<'a>],
     /// What became of log lines; none: the log is off.
     pub log: Option<LogCounts>,
+    /// What became of spans; none: none are sent.
+    pub spans: Option<SpanCounts>,
 }
 
 /// The snapshot that serves.
