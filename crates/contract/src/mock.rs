@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::contract::{Contract, Operation, StatusKey};
-use crate::schema::{Builder, Finding, SchemaId, Schemas};
+use crate::schema::{Builder, Direction, Finding, SchemaId, Schemas};
 
 pub use answer::{Asked, Made, Unanswered};
 
@@ -88,7 +88,7 @@ pub fn compile(
     wanted: impl Fn(&Operation) -> bool,
 ) -> (Vec<Option<Mock>>, Vec<Finding>) {
     let mut source = source::Source::new(contract);
-    let mut builder = Builder::of_contract(contract).with_hints();
+    let mut builder = Builder::of_contract(contract).towards(Direction::Answer).with_hints();
     let mut made = Vec::with_capacity(contract.operations.len());
     for operation in &contract.operations {
         made.push(wanted(operation).then(|| source.answers(operation, &mut builder)));

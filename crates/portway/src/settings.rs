@@ -147,7 +147,7 @@ fn overrides_from(
 }
 
 /// What will be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Where callers come in.
     pub listeners: Vec<Listener>,

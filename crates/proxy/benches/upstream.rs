@@ -70,7 +70,7 @@ fn backend(balance: model::Balance, targets: usize) -> Arc<BackendState> {
 }
 
 fn call(state: &Arc<BackendState>, targets: &Targets, hash: Option<u64>, now_ms: u64) {
-    let slot = state.try_enter().expect("nobody else is there");
+    let slot = state.try_enter(0).expect("nobody else is there");
     state.deposit(&state.settings(), now_ms);
     let endpoint = state.pick(targets, hash, now_ms).expect("every target is well");
     let mut in_flight = endpoint.begin();

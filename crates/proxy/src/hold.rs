@@ -40,7 +40,6 @@ impl Spool {
 pub(crate) struct Held {
     spool: Spool,
     at: usize,
-    share: Share,
 }
 
 impl Held {

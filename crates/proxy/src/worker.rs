@@ -234,8 +234,7 @@ fn bound_of(reason: Reason) -> Option<Bound> {
         Reason::BodyTooLarge => Bound::BodyBytes,
         Reason::TooMuchHeld => Bound::HeldBytes,
         Reason::BodyTimeout => Bound::BodyTimeout,
-        self.flush();
-        self.overload.tick(self.clock, self.live().bounds.lag_ms);
+        Reason::Overloaded => Bound::Lag,
         _ => return None,
     })
 }

@@ -83,6 +83,7 @@ impl Schemas {
         let mut run = Run {
             schemas: self,
             steps: *steps,
+            opaque: &[],
             depth: 0,
             quiet: 1,
             exhausted: false,

@@ -307,7 +307,8 @@ impl<'s> Facts<'s> {
             | Check::Not(_)
             | Check::If { .. }
             | Check::OtherItems(_)
-            | Check::OtherMembers(_) => {}
+            | Check::OtherMembers(_)
+            | Check::Unsent(..) => {}
         }
     }
 }
