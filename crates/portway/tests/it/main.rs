@@ -7,6 +7,7 @@ mod cli;
 mod docs;
 mod edits;
 mod life;
+mod mocks;
 mod program;
 mod repository;
 mod restart;
