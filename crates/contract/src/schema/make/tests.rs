@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "cases read better")]
+
 use serde_json::{Value, json};
 
 use crate::schema::{Builder, Dialect, Unmade, Verdict};
