@@ -1,3 +1,5 @@
+//! Values made from schemas: what is in them, and what is not made.
+
 #![allow(clippy::needless_pass_by_value, reason = "cases read better")]
 
 use serde_json::{Value, json};
