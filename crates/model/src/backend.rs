@@ -22,7 +22,7 @@ use crate::{ByteSize, Duration, Mock, SecretRef, shape};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 #[schemars(transform = backend_forms)]
-#[schemars(title = "backend")]
+#[schemars(title = "backend", extend("x-portway-either" = ["targets", "mock"]))]
 pub struct Backend {
     /// Addresses that answer alike: one, or a list. At least one, but for a mock, which has none.
     #[serde(

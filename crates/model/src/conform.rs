@@ -367,6 +367,13 @@ impl<'s> Conform<'s> {
         for name in required.filter(|name| !map.contains_key(*name) && !suggested.contains(name)) {
             self.missing_field(properties, name, frame);
         }
+        // One of several has to be there; the first is the usual one.
+        let either = schema.get("x-portway-either").and_then(Value::as_array);
+        let either: Vec<&str> = either.into_iter().flatten().filter_map(Value::as_str).collect();
+        let has = |name: &&str| map.contains_key(*name) || suggested.contains(name);
+        if let Some(usual) = either.first().filter(|_| !either.iter().any(has)) {
+            self.missing_field(properties, usual, frame);
+        }
     }
 
     /// Names of services, apps and plans.

@@ -1,3 +1,5 @@
+//! Answers of mocks: which one, in which media type, and what is said where there is none.
+
 use super::accept::Accept;
 use super::prefer::Prefer;
 use super::{Asked, Made, Mock, Unanswered, compile};

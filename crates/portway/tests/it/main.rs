@@ -8,6 +8,7 @@ mod docs;
 mod edits;
 mod guides;
 mod life;
+mod mocks;
 mod program;
 mod repository;
 mod restart;

@@ -170,3 +170,38 @@ fn the_log_says_that_a_mock_answered() {
     assert_eq!(line["source"], json!("gateway"), "{line}");
     assert!(gateway.metrics().contains("portway_mock_answers_total{result=\"made\"} 1"));
 }
+
+#[test]
+fn a_caller_that_goes_ends_the_wait() {
+    let gateway = gateway("    backend: { mock: { wait: 25s } }");
+    Client::connect(gateway.address()).send("GET /pets/7 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let line: Value = serde_json::from_str(&gateway.log(1)).expect("JSON");
+    assert_eq!(line["outcome"], json!("caller-gone"), "{line}");
+    assert_eq!(line["target"], json!("mock"), "{line}");
+}
+
+#[test]
+fn where_nothing_can_be_made_the_answer_says_so() {
+    let gateway = Gateway::start(
+        "gateway: { workers: 1 }\nservices: { odd: { contract: tests/data/unmade.yaml, backend: mock, auth: public } }",
+    );
+    let check = |path: &str, detail: &str| {
+        let answer = ask(&gateway, &format!("GET {path}"), "");
+        assert_eq!((answer.status, answer.problem().as_str()), (501, "no-example"), "{path}");
+        assert!(said(&answer).contains(detail), "{}", answer.text());
+    };
+    check("/endless", "asks for more than is made");
+    check("/huge", "asks for more than is made");
+    check("/odd", "is met by nothing that was found");
+    check("/xml", "no example of application/xml");
+    let page = gateway.metrics();
+    assert!(page.contains("portway_mock_answers_total{result=\"failed\"} 4"), "{page}");
+    assert_eq!(ask(&gateway, "GET /fine", "").text(), "{\"a\":1}");
+}
+
+#[test]
+fn pages_of_other_origins_may_call_a_mock() {
+    let gateway = gateway("    backend: mock\n    cors: { origins: [ 'https://a.test' ] }");
+    let answer = ask(&gateway, "GET /pets/7", "Origin: https://a.test\r\n");
+    assert_eq!(answer.value("access-control-allow-origin"), Some("https://a.test"));
+}

@@ -11,12 +11,7 @@ pub(super) fn make(facts: &Facts<'_>, is_whole: bool, turn: usize) -> Option<Num
     let low = edge(&facts.least, true);
     let high = edge(&facts.most, false);
     let step = common_step(facts, is_whole);
-    let mut tried = Vec::new();
-    let mut consider = |number: Option<Number>| -> Option<Number> {
-        let number = number?;
-        tried.push(());
-        keeps(facts, &number, is_whole).then_some(number)
-    };
+    let consider = |number: Option<Number>| number.filter(|number| keeps(facts, number, is_whole));
     #[allow(clippy::cast_precision_loss, reason = "a small count")]
     let places = [turn as f64, 0.0, 1.0, 2.0, 3.0];
     for place in places {

@@ -120,7 +120,7 @@ impl Writer {
         // Of letters and digits, not the same one over and over.
         let place = self.out.len();
         let at = self.pick(plain.len())?;
-        self.out.push(plain[(place + at) % plain.len().min(26).max(1)]);
+        self.out.push(plain[(place + at) % plain.len().min(26)]);
         Some(())
     }
 }

@@ -1,3 +1,7 @@
+//! Values made from schemas: what is in them, and what is not made.
+
+#![allow(clippy::needless_pass_by_value, reason = "cases read better")]
+
 use serde_json::{Value, json};
 
 use crate::schema::{Builder, Dialect, Unmade, Verdict};
