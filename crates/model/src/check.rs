@@ -43,6 +43,7 @@ const PASSES: &[Pass] = &[
     backend::tls,
     backend::checks,
     backend::credentials,
+    backend::deadlines,
     gateway::listeners,
     gateway::bounds,
 ];

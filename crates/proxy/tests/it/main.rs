@@ -4,6 +4,7 @@ mod answers;
 mod bounds;
 mod catalogue;
 mod checks;
+mod deadlines;
 mod descriptors;
 mod failures;
 mod framing;
