@@ -76,6 +76,24 @@ pub struct Backend {
     /// Answers are made from the contract instead; nothing else is said beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mock: Option<Mock>,
+    /// Name of a header in which the backend is told how many milliseconds the call has left. A caller may send a smaller number in it.
+    /// Default: none. The `grpc-timeout` of a gRPC call is always handed on with what is left of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "portway-header"))]
+    pub deadline_header: Option<String>,
+    /// Whether a second target is asked when the first is slow. Default: no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
+}
+
+/// A second attempt while the first is under way. Only for calls without a body that may be repeated, and within the budget of
+/// `retries`; not while the backend cannot keep up. The answer that begins first counts, and the other attempt is given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "hedge")]
+pub struct Hedge {
+    /// How long the first attempt may take until the second begins.
+    pub after: Duration,
 }
 
 /// One address. Written as a URL, or as a map `{ url, weight }`.
@@ -391,6 +409,8 @@ impl Backend {
             credentials: Vec::new(),
             head_bytes: None,
             mock: None,
+            deadline_header: None,
+            hedge: None,
         }
     }
 

@@ -45,6 +45,7 @@ const PASSES: &[Pass] = &[
     backend::tls,
     backend::checks,
     backend::credentials,
+    backend::deadlines,
     gateway::listeners,
     gateway::bounds,
     telemetry::log_fields,

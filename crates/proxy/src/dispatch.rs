@@ -15,10 +15,12 @@ use portway_policy::{Call, Phase};
 use portway_snapshot::Operation;
 
 use crate::connect;
+use crate::deadline::Deadline;
 use crate::exchange::{Decision, Stop, Surroundings};
 use crate::failure::{Failure, Fault, Retry};
 use crate::forward::{self, Forward};
 use crate::guard::Guard;
+use crate::hedge;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::overload::priority_of;
@@ -33,7 +35,7 @@ use crate::upstream::{
 use crate::worker::Worker;
 
 /// Interim answers (1xx) passed on for one call; a backend that sends more is broken.
-const INTERIM_MAX: u32 = 16;
+pub(crate) const INTERIM_MAX: u32 = 16;
 /// The most attempts of one call; documents cannot ask for more.
 const ATTEMPTS_MAX: usize = 3;
 /// A connection that was closed while it was at rest shows it within a round trip. One that is closed later has
@@ -60,6 +62,12 @@ impl Leg {
     /// The connection of an answer that has begun, and what still goes up on it.
     pub(crate) fn parts(&mut self) -> (&mut Outgoing, &mut Upload) {
         (self.outgoing.as_mut().expect("dispatched"), &mut self.upload)
+    }
+
+    /// Another attempt answered first; this one is given up.
+    pub(crate) fn replace(&mut self, outgoing: Outgoing, in_flight: InFlight) {
+        self.outgoing = Some(outgoing);
+        self.in_flight = Some(in_flight);
     }
 
     /// The answer's body broke.
@@ -95,7 +103,7 @@ impl Leg {
     }
 
     /// Where the call is.
-    fn endpoint(&self) -> &Arc<Endpoint> {
+    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
         self.in_flight.as_ref().expect("begun before it is attempted").endpoint()
     }
 
@@ -107,17 +115,17 @@ impl Leg {
 }
 
 /// Where a call is sent: what was compiled, and what is happening there.
-struct Destination<'a> {
-    around: &'a Surroundings<'a>,
-    decision: &'a Decision,
-    operation: &'a Operation,
-    state: &'a Arc<BackendState>,
-    targets: &'a Targets,
-    settings: &'a Settings,
+pub(crate) struct Destination<'a> {
+    pub(crate) around: &'a Surroundings<'a>,
+    pub(crate) decision: &'a Decision,
+    pub(crate) operation: &'a Operation,
+    pub(crate) state: &'a Arc<BackendState>,
+    pub(crate) targets: &'a Targets,
+    pub(crate) settings: &'a Settings,
     /// When the call must have an answer.
-    due_ms: u64,
+    pub(crate) deadline: Deadline,
     /// The operation, as its backend tells it from others.
-    number: usize,
+    pub(crate) number: usize,
 }
 
 /// Brings a call to a backend and waits for the head of its answer.
@@ -138,7 +146,11 @@ pub(crate) async fn dispatch(
         state: &service.backends[usize::from(operation.backend)],
         targets: &service.targets[usize::from(operation.backend)],
         settings: &service.settings[usize::from(operation.backend)],
-        due_ms: record.started_us / 1_000 + operation.timeout_ms,
+        deadline: Deadline::of(
+            around.request,
+            service.settings[usize::from(operation.backend)].deadline_header.as_deref(),
+            (record.started_us / 1_000, operation.timeout_ms),
+        ),
         number: service.series[decision.operation].number(),
     };
     leg.slot = match to.state.try_enter(to.number) {
@@ -197,6 +209,12 @@ fn judge(
     let (outcome, is_failed) = match attempted {
         Ok(head) if to.settings.on_status.contains(&head.status) => (Outcome::AnsweredBad, true),
         Ok(_) => (Outcome::Answered, false),
+        // That a caller was in a hurry says nothing about the target.
+        Err(Stop::Failed(failure))
+            if failure.fault == Fault::CallTimeout && to.deadline.is_of_caller() =>
+        {
+            (Outcome::Abandoned, true)
+        }
         Err(stop) => (verdict(stop), true),
     };
     // A connection that was at rest and turned out closed says nothing about the target.
@@ -244,7 +262,8 @@ fn observe(
     let is_told = match attempted {
         Ok(head) => head.status < 500,
         Err(Stop::Failed(failure)) => {
-            matches!(failure.fault, Fault::FirstByteTimeout | Fault::CallTimeout)
+            failure.fault == Fault::FirstByteTimeout
+                || failure.fault == Fault::CallTimeout && !to.deadline.is_of_caller()
         }
         Err(_) => false,
     };
@@ -274,7 +293,7 @@ async fn queue(
 ) -> Result<Slot, Stop> {
     let is_bodiless = !to.around.request.has_body();
     let mut entering = pin!(to.state.enter(priority_of(&to.decision.permit)));
-    timer.set(to.due_ms);
+    timer.set(to.deadline.due_ms);
     poll_fn(|cx| {
         if let Poll::Ready(entered) = entering.as_mut().poll(cx) {
             return Poll::Ready(entered.map_err(Stop::Failed));
@@ -287,7 +306,7 @@ async fn queue(
     .await
 }
 
-fn may_retry(to: &Destination<'_>, now_ms: u64) -> bool {
+pub(crate) fn may_retry(to: &Destination<'_>, now_ms: u64) -> bool {
     let may = to.state.may_retry(now_ms);
     if !may {
         to.around.worker.metrics.add(Event::RetryDenied);
@@ -332,7 +351,7 @@ async fn attempt(
     record.reused = leg.outgoing.is_some();
     if !record.reused {
         // Rare, and large: not part of every connection's size.
-        let due = (&mut *timer, to.due_ms);
+        let due = (&mut *timer, to.deadline.due_ms);
         let opened = Box::pin(connect::open(around.worker, endpoint, to.settings, due)).await;
         leg.outgoing = Some(opened.map_err(Stop::Failed)?);
         record.look(around.worker);
@@ -340,7 +359,7 @@ async fn attempt(
     }
     let outgoing = leg.outgoing.as_mut().expect("connected above");
     let upgrade = around.request.upgrade && outgoing.can_upgrade() && !asks_for_h2c(around);
-    write_head(to, endpoint, outgoing, upgrade, record);
+    write_head(to, endpoint, outgoing, upgrade, (record, record.now_us() / 1_000));
     record.mark(Phase::Shape, around.worker);
     let kind = match around.request.method {
         portway_http1::Method::Head => RequestKind::Head,
@@ -352,18 +371,34 @@ async fn attempt(
         head_bytes: u32::try_from(to.settings.head_bytes).unwrap_or(u32::MAX),
         crowd: Some(&**to.state),
         begun_ms: record.now_us() / 1_000,
-        call_ms: to.due_ms,
+        call_ms: to.deadline.due_ms,
         first_byte_ms: to.settings.first_byte_ms,
         body_ms: match around.request.version {
             Version::Http2 => around.live.bounds.body_ms.min(around.live.bounds.http2.stall_ms),
             Version::Http10 | Version::Http11 => around.live.bounds.body_ms,
         },
     };
-    final_head(around, incoming, leg, timer, (&asked, record)).await
+    match to.settings.hedge_ms {
+        Some(after_ms) if record.tries == 1 && !upgrade && is_hedgeable(to) => {
+            // By choice, and large.
+            let times = (&asked, after_ms);
+            let hedged = hedge::first_head(to, incoming, leg, timer, (times, record));
+            let (head, target) = Box::pin(hedged).await?;
+            record.target = target.or(record.target);
+            Ok(head)
+        }
+        _ => final_head(around, incoming, leg, timer, (&asked, record)).await,
+    }
+}
+
+/// Whether a call may be sent twice at once.
+fn is_hedgeable(to: &Destination<'_>) -> bool {
+    let request = to.around.request;
+    !request.has_body() && (to.operation.idempotent || is_idempotent(request.method()))
 }
 
 /// Passes interim answers on and gives the final one.
-async fn final_head(
+pub(crate) async fn final_head(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
     leg: &mut Leg,
@@ -406,12 +441,12 @@ fn pass_on(
     outgoing.consume_head(head);
 }
 
-fn write_head(
+pub(crate) fn write_head(
     to: &Destination<'_>,
     endpoint: &Endpoint,
     outgoing: &mut Outgoing,
     upgrade: bool,
-    record: &Record,
+    (record, now_ms): (&Record, u64),
 ) {
     let Destination { around, decision, operation, settings, .. } = *to;
     let request = around.request;
@@ -442,6 +477,7 @@ fn write_head(
         trace: &record.trace,
         request_id: &record.request_id,
         upgrade,
+        left: to.deadline.left(settings.deadline_header.as_deref(), now_ms),
     };
     forward::write_request(&forward, outgoing.head());
     outgoing.begin(request.framing);

@@ -201,10 +201,10 @@ impl Fault {
                 "Every target of the backend is out: its checks fail, it was ejected after failures in a row, or its breaker is open. The call may be repeated after `Retry-After`."
             }
             Self::QueueFull => {
-                "The backend has as many calls under way as `concurrency.max` allows, and the queue is full. The call may be repeated after `Retry-After`."
+                "The backend has as many calls under way as `concurrency.max` allows, or as it can keep up with, and the queue is full or a call of higher priority took the place. The call may be repeated after `Retry-After`."
             }
             Self::QueueTimeout => {
-                "The call waited for a place at the backend for `concurrency.queue_timeout`. It may be repeated after `Retry-After`."
+                "The call waited for a place at the backend for `concurrency.queue_timeout`, or, while the backend cannot keep up, as long as an answer takes. It may be repeated after `Retry-After`."
             }
             Self::ConnectFailed => {
                 "The target refused the connection or could not be reached. Nothing was sent to it."

@@ -8,6 +8,7 @@
 use portway_http1::{self as http1, Field, Framing, Known, list_items};
 use portway_policy::{Fate, Permit, Shape, is_ours, rate_headers};
 
+use crate::deadline::Left;
 use crate::forwarded;
 use crate::guard::Guard;
 use crate::peer::Peer;
@@ -33,6 +34,8 @@ pub(crate) struct Forward<'a> {
     pub(crate) request_id: &'a RequestId,
     /// Whether another protocol is asked for.
     pub(crate) upgrade: bool,
+    /// How long the call has left, where that is told.
+    pub(crate) left: Option<Left<'a>>,
 }
 
 /// Copies fields in runs: neighbours that are kept are one copy.
@@ -80,6 +83,9 @@ pub(crate) fn write_request(forward: &Forward<'_>, out: &mut Vec<u8>) {
     forward.peer.write_forwarding(request, forward.trusted, out);
     http1::write_field(out, b"x-request-id", forward.request_id.as_bytes());
     http1::write_field(out, b"traceparent", &forward.trace.traceparent());
+    if let Some(left) = &forward.left {
+        left.write(out);
+    }
     if let Some(app) = forward.permit.app() {
         http1::write_field(out, b"x-portway-app", app.name.as_str().as_bytes());
         if let Some(plan) = &app.plan {
@@ -142,7 +148,10 @@ fn write_kept(forward: &Forward<'_>, out: &mut Vec<u8>) {
             }
             _ => !nominated.names(name()),
         };
-        if kept && !forward.shape.drops_header(name()) {
+        if kept
+            && !forward.shape.drops_header(name())
+            && !forward.left.as_ref().is_some_and(|left| left.replaces(name()))
+        {
             runs.keep(field, out);
         }
     }

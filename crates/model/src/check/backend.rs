@@ -198,6 +198,24 @@ pub(super) fn credentials(document: &Document, _: &Declared, findings: &mut Vec<
     });
 }
 
+/// The header that tells of the time left is not one that means something else.
+pub(super) fn deadlines(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
+    const OTHERS: [&str; 6] =
+        ["x-request-id", "traceparent", "tracestate", "authorization", "cookie", "grpc-timeout"];
+    each(document, |backend, pointer| {
+        let Some(name) = &backend.deadline_header else { return };
+        let is_other = OTHERS.iter().any(|other| name.eq_ignore_ascii_case(other));
+        let is_portways = name.get(..10).is_some_and(|it| it.eq_ignore_ascii_case("x-portway-"));
+        if is_ours(name) || is_other || is_portways {
+            let pointer = format!("{pointer}/deadline_header");
+            let message =
+                format!("{}: the header \"{name}\" means something else already", dotted(&pointer));
+            let fix = "choose another, such as X-Request-Timeout-Ms";
+            findings.push(Finding::error("header-of-connection", pointer, message).fix(fix));
+        }
+    });
+}
+
 /// Headers that frame a message or belong to one hop (RFC 9110 section 7.6.1): a credential there would
 /// break the connection.
 fn is_ours(name: &str) -> bool {

@@ -293,8 +293,8 @@ fn f7_more_calls_than_a_backend_can_serve_are_shed_by_priority() {
         ));
         assert_eq!((busy.odd, after.odd), (0, 0), "who is refused is told when to come again");
         assert!(busy.good < busy.calls);
-        assert!(goodput >= if full { 0.95 } else { 0.5 }, "{goodput}");
-        assert!(busy.high >= if full { 0.995 } else { 0.9 }, "{}", busy.high);
+        assert!(goodput >= if full { 0.95 } else { 0.4 }, "{goodput}");
+        assert!(busy.high >= if full { 0.995 } else { 0.6 }, "{}", busy.high);
         if full {
             assert!(slower <= 3.0, "{slower}");
             assert!(after.last_lost <= Duration::from_secs(1), "{:?}", after.last_lost);

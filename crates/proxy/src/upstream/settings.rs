@@ -24,6 +24,10 @@ pub struct Settings {
     pub hash_on: Option<model::HashOn>,
     /// The most bytes of an answer's head.
     pub head_bytes: usize,
+    /// In which header the backend is told how long the call has left.
+    pub deadline_header: Option<Box<str>>,
+    /// After which time a second target is asked.
+    pub hedge_ms: Option<u64>,
     /// Protocol towards the targets.
     pub protocol: model::Protocol,
     /// What `Host` the backend sees.
@@ -62,6 +66,8 @@ impl Settings {
             on_status: document.retries.on_status.clone().into_boxed_slice(),
             hash_on,
             head_bytes: usize::try_from(head_bytes).unwrap_or(usize::MAX),
+            deadline_header: document.deadline_header.as_deref().map(Box::from),
+            hedge_ms: document.hedge.as_ref().map(|hedge| hedge.after.as_ms()),
             protocol: document.protocol,
             host: document.host.clone(),
             balance,

@@ -189,6 +189,11 @@ impl BackendState {
         self.gate.waiting() > 0
     }
 
+    /// Whether it cannot keep up with the calls that it gets.
+    pub fn is_overloaded(&self) -> bool {
+        self.adaptive.is_held()
+    }
+
     /// Whether calls wait for a place that is held by calls whose answers have begun, too.
     pub fn is_full(&self) -> bool {
         self.gate.is_full()

@@ -5,6 +5,7 @@ mod bodies;
 mod bounds;
 mod catalogue;
 mod checks;
+mod deadlines;
 mod descriptors;
 mod failures;
 mod framing;

@@ -103,6 +103,10 @@ pub enum Event {
     Retry,
     /// A call could have been tried again, but the budget for it was spent.
     RetryDenied,
+    /// A second target was asked because the first was slow.
+    HedgeMade,
+    /// And its answer came first.
+    HedgeWon,
     /// A connection to a backend was opened.
     PoolOpened,
     /// A call went over a connection that was open already.
@@ -159,6 +163,8 @@ impl Event {
     pub const ALL: &'static [Self] = &[
         Self::Retry,
         Self::RetryDenied,
+        Self::HedgeMade,
+        Self::HedgeWon,
         Self::PoolOpened,
         Self::PoolReused,
         Self::PoolFailed,
@@ -188,6 +194,8 @@ impl Event {
         match self {
             Self::Retry => (&family::RETRIES, Some(("result", "made"))),
             Self::RetryDenied => (&family::RETRIES, Some(("result", "denied"))),
+            Self::HedgeMade => (&family::HEDGES, Some(("result", "made"))),
+            Self::HedgeWon => (&family::HEDGES, Some(("result", "won"))),
             Self::PoolOpened => (&family::POOL_USES, Some(("connection", "opened"))),
             Self::PoolReused => (&family::POOL_USES, Some(("connection", "reused"))),
             Self::PoolFailed => (&family::POOL_USES, Some(("connection", "failed"))),

@@ -68,6 +68,7 @@ families! {
     BOUNDS_REACHED = Counter "portway_bounds_reached_total" ["bound"] "How often a bound was reached; the names are those of gateway.bounds, and http2.frames: HTTP/2 frames that belong to no call.";
 
     RETRIES = Counter "portway_retries_total" ["result"] "Attempts after the first: made (also those that cost nothing of the budget), or denied by it.";
+    HEDGES = Counter "portway_hedges_total" ["result"] "Second attempts while the first was under way: made, and of these won, whose answers came first.";
     POOL_USES = Counter "portway_pool_uses_total" ["connection"] "Attempts by the connection they took: opened, reused, or failed to open.";
     HELD_BYTES = Gauge "portway_held_bytes" [] "Bytes of bodies that are held.";
     POOL_IDLE = Gauge "portway_pool_idle_connections" [] "Connections to backends that carry no call and are kept for the next.";

@@ -28,6 +28,7 @@ const MARGIN: f32 = 1.2;
 /// Answers that a judgement needs.
 const SAMPLES: u32 = 32;
 const TRIAL_SAMPLES: u32 = 64;
+const TRIAL_LEAST: u32 = 20;
 /// Answers that are enough where no more came.
 const SAMPLES_LEAST: u32 = 8;
 /// Answers after which what is usual is known well.
@@ -394,6 +395,11 @@ impl Control {
             });
             return false;
         }
+        if window.met && seen.known < TRIAL_LEAST && rate.0 > 0.0 && trial.drains < DRAINS_MOST {
+            // Too few to tell: a moment in which nothing went on, here or there.
+            self.phase = Phase::Trying(Trial { drains: trial.drains + 1, ..trial });
+            return false;
+        }
         if seen.known < SAMPLES_LEAST || !window.met {
             // Nothing came back, or nobody came: nothing was learnt.
             return self.give_up(window, trial);
@@ -430,6 +436,13 @@ impl Control {
         }
         // It is merely slow: this is what is usual now.
         self.shift(window, seen.rise);
+        if trial.why == Why::Again {
+            // It was a line a moment ago, so that the limit is let go step by step only.
+            self.phase = Phase::Held;
+            self.smooth = 0.0;
+            self.limit = trial.from * MARGIN + 1.0;
+            return true;
+        }
         self.give_up(window, trial)
     }
 

@@ -63,26 +63,8 @@ const FAILED: Outcome = Outcome::Failed(Fault::ConnectFailed);
 
 /// A backend of plain targets, each `host:port`.
 fn document(targets: &[&str]) -> model::Backend {
-    model::Backend {
-        targets: targets
-            .iter()
-            .map(|url| model::Target { url: (*url).to_owned(), weight: 1 })
-            .collect(),
-        balance: model::Balance::RoundRobin,
-        protocol: model::Protocol::Http1,
-        host: model::HostHeader::Target,
-        tls: model::BackendTls::default(),
-        timeouts: model::Timeouts::default(),
-        retries: model::Retries::default(),
-        active: None,
-        passive: model::Passive::default(),
-        breaker: model::Breaker::default(),
-        slow_start: None,
-        concurrency: model::Concurrency::default(),
-        credentials: Vec::new(),
-        head_bytes: None,
-        mock: None,
-    }
+    let target = |url: &&str| model::Target { url: (*url).to_owned(), weight: 1 };
+    model::Backend::new(targets.iter().map(target).collect())
 }
 
 fn spec(key: &str, document: &model::Backend) -> BackendSpec {

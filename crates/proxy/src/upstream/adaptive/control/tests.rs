@@ -616,3 +616,25 @@ fn the_limit_is_never_nought_nor_more_than_the_ceiling() {
         }
     }
 }
+
+/// A moment in which the backend does nothing, in the middle of an overload, changes nothing for long.
+#[test]
+fn a_backend_that_stops_for_a_moment_under_overload_is_held_again() {
+    let busy = |length_ms, servers| Stage { servers, high: 0.1, ..stage(length_ms, 5_000.0) };
+    for (seed, pause_ms) in (0..20).flat_map(|seed| [(seed, 50), (seed, 150), (seed, 400)]) {
+        let stages = [
+            stage(1_500, 700.0),
+            busy(1_000 + seed * 17, 20),
+            busy(pause_ms, 0),
+            busy(1_000, 20),
+            busy(1_500, 20),
+        ];
+        let outcomes = Scene::new(seed, &[alone(Work::Fixed(20_000.0))], &stages).run();
+        let [quiet, .., last] = &outcomes[..] else { unreachable!("there are five") };
+        let (good, ratio) = (last.good_per_s(), last.p99_ms() / quiet.p99_ms());
+        assert!(
+            good >= 950.0 && ratio <= 3.0,
+            "seed {seed}, {pause_ms} ms: {good} a second, x{ratio}"
+        );
+    }
+}
