@@ -65,18 +65,28 @@ fn a_sampled_call_is_a_tree_that_the_backend_hangs_below() {
 
 #[test]
 fn a_call_that_is_not_sampled_has_no_span_and_says_so_to_the_backend() {
-    let backend = Backend::polite();
+    let backend = Backend::scripted(|conversation| {
+        while let Some(request) = conversation.read() {
+            if request.line().contains("/b") {
+                conversation.say(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+            } else {
+                conversation.answer(b"fine");
+            }
+        }
+    });
     let gateway = Gateway::start(&document(backend.address(), NONE));
     assert_eq!(get(&gateway, "/a", "").status, 200);
     let (.., flags) = parts(backend.last().values("traceparent")[0]);
     assert_eq!(flag(&flags), 0);
     gateway.log(1);
     // One that fails is sent all the same: its own span only.
-    drop(backend);
-    assert!(get(&gateway, "/b", "").status >= 500);
+    assert_eq!(get(&gateway, "/b", "").status, 500);
     let spans = gateway.spans(1);
     assert_eq!(spans.len(), 1, "{spans:#?}");
     assert!(spans[0].failed && spans[0].get("url.path") == "/b", "{spans:#?}");
+    // What the backend makes of it hangs below that span.
+    let told = parts(backend.last().values("traceparent")[0]).1;
+    assert_eq!(spans[0].span_id, told);
 }
 
 #[test]
