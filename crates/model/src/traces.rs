@@ -9,7 +9,7 @@ use crate::SecretRef;
 use crate::text::{Malformed, written_as_text};
 
 /// Spans of calls, sent as OTLP over HTTP (protobuf). Nothing is sent, and nothing costs anything, without `to`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(title = "settings of traces")]
 pub struct Traces {

@@ -10,8 +10,7 @@ use portway_proxy::tls::{ClientTlsFiles, ClientTlsStore};
 use portway_snapshot::Secrets;
 
 use crate::export::{Collector, Exporter, Pace};
-use crate::serving::CannotStart;
-use crate::settings::Settings;
+use crate::settings::{SettingFault, Settings};
 
 /// Where spans go where the address has no path (OTLP 1.x).
 const PATH: &str = "/v1/traces";
@@ -24,13 +23,15 @@ pub fn prepare(
     settings: &Settings,
     secrets: &dyn Secrets,
     directory: &Path,
-) -> Result<(Telling, Option<Exporter>), CannotStart> {
+) -> Result<(Telling, Option<Exporter>), SettingFault> {
     let key = match &settings.privacy.key {
-        Some(reference) => Some(resolve(secrets, reference, "gateway.privacy.key")?),
+        Some(reference) => Some(
+            resolve(secrets, reference, "gateway.privacy.key")
+                .map_err(|fault| SettingFault { pointer: "/gateway/privacy/key", ..fault })?,
+        ),
         None => None,
     };
-    let privacy = Privacy::new(&settings.privacy, key.as_deref())
-        .map_err(|what| CannotStart { what, fix: String::new() })?;
+    let privacy = Privacy::new(&settings.privacy, key.as_deref()).map_err(unusable)?;
     let log_fields = LogFields::new(&settings.log_fields);
     let Some(to) = &settings.traces.to else {
         return Ok((Telling { log_fields, privacy, spans: None }, None));
@@ -45,11 +46,15 @@ fn resolve(
     secrets: &dyn Secrets,
     reference: &SecretRef,
     field: &str,
-) -> Result<String, CannotStart> {
-    secrets.resolve(reference).map_err(|why| CannotStart {
-        what: format!("{field}: {why}"),
-        fix: "set it, or remove the field".to_owned(),
+) -> Result<String, SettingFault> {
+    secrets.resolve(reference).map_err(|why| SettingFault {
+        fix: "set it, or remove the field",
+        ..unusable(format!("{field}: {why}"))
     })
+}
+
+fn unusable(what: String) -> SettingFault {
+    SettingFault { what, fix: "", pointer: "/gateway/traces" }
 }
 
 fn collector(
@@ -57,8 +62,7 @@ fn collector(
     traces: &Traces,
     secrets: &dyn Secrets,
     directory: &Path,
-) -> Result<Collector, CannotStart> {
-    let unusable = |what: String| CannotStart { what, fix: String::new() };
+) -> Result<Collector, SettingFault> {
     let wrong = || unusable("gateway.traces.to: it is not an address of a collector".to_owned());
     let (scheme, rest) = to.split_once("://").ok_or_else(wrong)?;
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -96,14 +100,13 @@ fn collector(
 fn headers(
     traces: &Traces,
     secrets: &dyn Secrets,
-) -> Result<Vec<(HeaderName, HeaderValue)>, CannotStart> {
+) -> Result<Vec<(HeaderName, HeaderValue)>, SettingFault> {
     let mut made = Vec::new();
     for (name, reference) in &traces.headers {
         let field = format!("gateway.traces.headers.{name}");
         let secret = resolve(secrets, reference, &field)?;
         // The secret itself is in no message.
-        let unusable =
-            |what: &str| CannotStart { what: format!("{field}: {what}"), fix: String::new() };
+        let unusable = |what: &str| unusable(format!("{field}: {what}"));
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| unusable("it is not the name of a header"))?;
         let mut value = HeaderValue::from_str(&secret)
@@ -119,11 +122,22 @@ fn resource(traces: &Traces) -> Vec<(String, String)> {
     let own = [
         ("service.name", "portway".to_owned()),
         ("service.version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("process.pid", std::process::id().to_string()),
+        ("service.instance.id", instance()),
     ];
     let given = traces.resource.iter().map(|(name, value)| (name.clone(), value.clone()));
     let missing = own.into_iter().filter(|(name, _)| !traces.resource.contains_key(*name));
     missing.map(|(name, value)| (name.to_owned(), value)).chain(given).collect()
+}
+
+/// What tells this process from every other: a UUID of chance (RFC 9562 §5.4).
+fn instance() -> String {
+    let mut bytes = [0_u8; 16];
+    // Without chance it is all zeros, which tells nothing and harms nothing.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    bytes[6] = bytes[6] & 0x0F | 0x40;
+    bytes[8] = bytes[8] & 0x3F | 0x80;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
 #[cfg(test)]

@@ -8,11 +8,12 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use portway_policy::{Headers, Scheme};
 use portway_proxy::forwarded::{Forwarding, Hop, client_address};
-use portway_proxy::telemetry::line::push_line;
+use portway_proxy::telemetry::line::{push_chosen, push_line};
+use portway_proxy::telemetry::span::{SpanParts, push_spans};
 use portway_proxy::telemetry::stamp::Stamp;
 use portway_proxy::telemetry::{
     CallRecord, Ceilings, LimitShown, LineWriter, LogFields, LogSink, LogTarget, Metrics,
-    MetricsForm, OutcomeId, Random, RequestId, TraceContext, Views,
+    MetricsForm, OutcomeId, Privacy, Random, RequestId, Sampling, TraceContext, Views,
 };
 
 fn call<'a>() -> CallRecord<'a> {
@@ -58,6 +59,57 @@ fn lines(c: &mut Criterion) {
             push_line(&mut out, black_box(&hostile), &mut stamp);
             black_box(out.len())
         });
+    });
+    let chosen = [
+        "time",
+        "request_id",
+        "client",
+        "method",
+        "path",
+        "status",
+        "total_us",
+        "header:X-Tenant",
+        "query:lang",
+        "target",
+    ];
+    let chosen = LogFields::new(&chosen.map(str::to_owned)).expect("there are fields");
+    let gathered: [&[u8]; 2] = [b"blue", b"de"];
+    let mut call_with = call();
+    call_with.gathered = &gathered;
+    c.bench_function("line, ten chosen fields", |b| {
+        b.iter(|| {
+            out.clear();
+            push_chosen(&mut out, black_box(&call_with), &mut stamp, &chosen);
+            black_box(out.len())
+        });
+    });
+    let parts = SpanParts {
+        server_id: *b"00f067aa0ba902b7",
+        parent_id: None,
+        flags: 1,
+        began_us: 1,
+        traced: None,
+    };
+    c.bench_function("span of a call", |b| {
+        b.iter(|| {
+            out.clear();
+            push_spans(&mut out, black_box(&call()), &parts, || 1);
+            black_box(out.len())
+        });
+    });
+    let sampling = Sampling::new(&portway_model::Traces::default());
+    let random = Random::from_system();
+    let mut trace = TraceContext::from_field(None, &random);
+    c.bench_function("sampling, decided", |b| {
+        b.iter(|| black_box(sampling.decide(black_box(&mut trace), false, &random)))
+    });
+    let hashed = portway_model::Privacy {
+        client: portway_model::ClientShown::Hash,
+        ..portway_model::Privacy::default()
+    };
+    let privacy = Privacy::new(&hashed, Some("key")).expect("a key");
+    c.bench_function("address, hashed", |b| {
+        b.iter(|| black_box(privacy.client(black_box([203, 0, 113, 7].into()))))
     });
     let sink = LogSink::start(LogTarget::File("/dev/null".into())).expect("/dev/null");
     let mut writer = LineWriter::new(&sink);

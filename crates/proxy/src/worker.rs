@@ -126,16 +126,17 @@ impl Worker {
         self.unix_offset_ms.get() + now_us / 1_000
     }
 
-    /// What is done ten times a second: lines go out, old connections are closed.
+    /// What is done ten times a second: lines go out; each tenth time also spans, and old connections are closed.
     pub(crate) fn tick(&self) {
         const TICKS_A_SWEEP: u32 = 10;
         let now_ms = self.clock.now_ms();
         self.unix_offset_ms.set(unix_ms().saturating_sub(now_ms));
-        self.flush();
+        self.log.borrow_mut().flush();
         self.overload.tick(self.clock, self.live().bounds.lag_ms);
         self.ticks.set(self.ticks.get().wrapping_add(1));
         if self.ticks.get().is_multiple_of(TICKS_A_SWEEP) {
             self.pool.sweep(now_ms);
+            self.flush();
             crate::buffer::shrink();
         }
         let idle = i64::try_from(self.pool.len()).unwrap_or(i64::MAX);

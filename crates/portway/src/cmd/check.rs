@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::reload;
 use crate::secrets::{AbsentSecrets, ProcessSecrets};
 use crate::settings::{self, Settings};
+use crate::telling;
 use crate::terminal::{self, GOOD, Terminal};
 
 /// Say every mistake in documents, with its place and how to mend it.
@@ -55,7 +56,10 @@ impl Check {
             reading.add(found);
         }
         let resolved = Settings::resolve(&reading.gateway, &overrides, library.root().path());
-        if let Err(fault) = resolved {
+        let prepared = resolved.and_then(|settings| {
+            telling::prepare(&settings, &*secrets, library.root().path()).map(drop)
+        });
+        if let Err(fault) = prepared {
             reading.add(fault.into());
         }
         let exit = if reading.has_errors() { Exit::Mistakes } else { Exit::Done };

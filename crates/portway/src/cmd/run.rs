@@ -113,7 +113,12 @@ impl Run {
         let mut signals = Signals::catch()?;
         let telling = match telling::prepare(&settings, &secrets, library.root().path()) {
             Ok(telling) => telling,
-            Err(fault) => return cannot_start(terminal, &fault),
+            Err(fault) => {
+                return cannot_start(
+                    terminal,
+                    &CannotStart { what: fault.what, fix: fault.fix.to_owned() },
+                );
+            }
         };
         let started = match serving::start(&settings, telling, compiled, &status, files, &runtime) {
             Ok(started) => started,

@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver as Answers, Sender, channel};
 
 use portway_proxy::telemetry::SpanCounts;
+use portway_proxy::tls::{ClientTlsFiles, ClientTlsStore};
+use portway_testkit::{Backend, Certificates, Gateway};
 
 use super::*;
 
@@ -228,6 +230,34 @@ fn one_that_closes_its_connections_between_requests() {
     });
     let counts = send(hasty(address), 3);
     assert_eq!((counts.sent, counts.dropped), (9, 0));
+}
+
+/// The collector is a gateway that ends TLS, and a backend behind it.
+#[test]
+fn over_tls_it_must_prove_who_it_is() {
+    let certificates = Certificates::new();
+    certificates.write("collector", &["localhost"]);
+    certificates.write("other", &["localhost"]);
+    let file = |name: &str| certificates.path(name).display().to_string();
+    let backend = Backend::polite();
+    let front = Gateway::start(&format!(
+        "gateway:\n  log: {{ calls: off }}\n  listen: [ {{ address: '127.0.0.1:0', tls: {{ certificates: [ {{ cert: '{}', key: '{}' }} ] }} }} ]\n\
+         services:\n  collector: {{ routes: [ 'POST /v1/traces' ], auth: public, backend: 'http://{}' }}\n",
+        file("collector.crt"),
+        file("collector.key"),
+        backend.address()
+    ));
+    for (ca, sent) in [("collector.crt", 3), ("other.crt", 0)] {
+        let files = ClientTlsFiles { ca: Some(certificates.path(ca)), ..ClientTlsFiles::default() };
+        let mut collector = hasty(front.address());
+        collector.tls = Some(ClientTlsStore::default().client(&files, "localhost", false).unwrap());
+        collector.host = "localhost".to_owned();
+        let authority = format!("localhost:{}", front.address().port());
+        collector.authority = HeaderValue::from_str(&authority).unwrap();
+        let counts = send(collector, 1);
+        assert_eq!((counts.sent, counts.dropped), (sent, 3 - sent), "{ca}");
+    }
+    assert_eq!(backend.received().len(), 1);
 }
 
 #[test]

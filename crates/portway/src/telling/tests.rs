@@ -19,7 +19,7 @@ impl Secrets for Table {
     }
 }
 
-fn made(to: &str, token: Option<&str>) -> Result<Collector, CannotStart> {
+fn made(to: &str, token: Option<&str>) -> Result<Collector, SettingFault> {
     let mut traces = Traces { to: Some(to.to_owned()), ..Traces::default() };
     if let Some(name) = token {
         traces.headers.insert("X-Token".to_owned(), SecretRef::Env(name.to_owned()));
@@ -29,7 +29,7 @@ fn made(to: &str, token: Option<&str>) -> Result<Collector, CannotStart> {
 }
 
 fn check(to: &str, host: &str, port: u16, path: &str) {
-    let made = made(to, None).unwrap_or_else(|why| panic!("{to}: {why}"));
+    let made = made(to, None).unwrap_or_else(|why| panic!("{to}: {why:?}"));
     assert_eq!((&*made.host, made.port, &*made.path), (host, port, path), "{to}");
 }
 

@@ -72,10 +72,13 @@ fn spans_reach_a_collector() {
     let (resource, spans) = portway_testkit::spans::read_request(&request.body);
     assert_eq!(resource["service.name"], "portway");
     assert_eq!(resource["deployment.environment.name"], "test");
-    assert_eq!(spans.len(), 2, "{spans:#?}");
+    let sent = spans.len() as f64;
+    // Phases that take their time on a busy machine have spans, too.
+    let kinds = |kind| spans.iter().filter(|span| span.kind == kind).count();
+    assert_eq!((kinds(2), kinds(3)), (1, 1), "{spans:#?}");
     assert_eq!(spans[0].name, "GET /orders/{id}");
     wait_until("the count of spans", || {
-        sample(&gateway, "portway_trace_spans_total{result=\"sent\"}") == 2.0
+        sample(&gateway, "portway_trace_spans_total{result=\"sent\"}") == sent
     });
 }
 
@@ -91,8 +94,9 @@ fn the_last_spans_are_sent_when_it_stops() {
     assert!(gateway.child.wait().expect("it ends").success());
     let spans: usize = requests(&collector)
         .iter()
-        .map(|request| portway_testkit::spans::read_request(&request.body).1.len())
-        .sum();
+        .flat_map(|request| portway_testkit::spans::read_request(&request.body).1)
+        .filter(|span| span.kind != 1)
+        .count();
     assert_eq!(spans, 10);
 }
 

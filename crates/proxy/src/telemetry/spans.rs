@@ -14,7 +14,7 @@ use super::span::{SpanParts, push_spans};
 use super::trace::Random;
 
 /// Batches that may wait, of all workers together.
-const WAITING_BATCHES: usize = 64;
+const WAITING_BATCHES: usize = 256;
 /// A batch leaves when it has this many bytes; the spans of one call more are within it.
 pub const SPAN_BATCH_BYTES: usize = 32 << 10;
 

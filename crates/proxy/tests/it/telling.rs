@@ -26,8 +26,14 @@ fn get(gateway: &Gateway, target: &str, lines: &str) -> portway_testkit::Answer 
 
 /// The parts of a `traceparent`: trace, span, flags.
 fn parts(traceparent: &str) -> (String, String, String) {
-    let mut parts = traceparent.split('-').skip(1).map(str::to_owned);
-    (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap())
+    let parts: Vec<&str> = traceparent.split('-').collect();
+    let [_, trace, span, flags] = parts[..] else { panic!("{traceparent}") };
+    (trace.to_owned(), span.to_owned(), flags.to_owned())
+}
+
+/// Whether they say that it is sampled.
+fn flag(flags: &str) -> u8 {
+    u8::from_str_radix(flags, 16).expect("flags are hexadecimal") & 1
 }
 
 fn server(spans: &[Span]) -> &Span {
@@ -47,7 +53,7 @@ fn a_sampled_call_is_a_tree_that_the_backend_hangs_below() {
     assert_eq!((&*server.parent_id, &*server.trace_id), ("", &*client.trace_id));
     let (trace, span, flags) = parts(backend.last().values("traceparent")[0]);
     assert_eq!((&trace, &span), (&client.trace_id, &client.span_id));
-    assert_eq!(u8::from_str_radix(&flags, 16).unwrap() & 1, 1);
+    assert_eq!(flag(&flags), 1);
     assert!(client.start_ns >= server.start_ns && client.end_ns <= server.end_ns);
     assert_eq!(server.get("url.path"), "/a/b");
     assert_eq!(client.get("http.response.status_code"), "200");
@@ -59,18 +65,28 @@ fn a_sampled_call_is_a_tree_that_the_backend_hangs_below() {
 
 #[test]
 fn a_call_that_is_not_sampled_has_no_span_and_says_so_to_the_backend() {
-    let backend = Backend::polite();
+    let backend = Backend::scripted(|conversation| {
+        while let Some(request) = conversation.read() {
+            if request.line().contains("/b") {
+                conversation.say(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+            } else {
+                conversation.answer(b"fine");
+            }
+        }
+    });
     let gateway = Gateway::start(&document(backend.address(), NONE));
     assert_eq!(get(&gateway, "/a", "").status, 200);
     let (.., flags) = parts(backend.last().values("traceparent")[0]);
-    assert_eq!(u8::from_str_radix(&flags, 16).unwrap() & 1, 0);
+    assert_eq!(flag(&flags), 0);
     gateway.log(1);
     // One that fails is sent all the same: its own span only.
-    drop(backend);
-    assert!(get(&gateway, "/b", "").status >= 500);
+    assert_eq!(get(&gateway, "/b", "").status, 500);
     let spans = gateway.spans(1);
     assert_eq!(spans.len(), 1, "{spans:#?}");
     assert!(spans[0].failed && spans[0].get("url.path") == "/b", "{spans:#?}");
+    // What the backend makes of it hangs below that span.
+    let told = parts(backend.last().values("traceparent")[0]).1;
+    assert_eq!(spans[0].span_id, told);
 }
 
 #[test]
@@ -79,7 +95,7 @@ fn without_a_collector_a_new_trace_is_marked_as_it_always_was() {
     let gateway = Gateway::start(&open(backend.address(), ""));
     assert_eq!(get(&gateway, "/a", "").status, 200);
     let (.., flags) = parts(backend.last().values("traceparent")[0]);
-    assert_eq!(u8::from_str_radix(&flags, 16).unwrap() & 1, 1);
+    assert_eq!(flag(&flags), 1);
     assert!(!gateway.metrics().contains("portway_trace_"));
 }
 
