@@ -1,6 +1,7 @@
 //! The whole gateway over real sockets.
 
 mod answers;
+mod bound;
 mod bounds;
 mod catalogue;
 mod checks;
