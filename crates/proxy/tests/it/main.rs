@@ -16,6 +16,7 @@ mod http2_backends;
 mod hygiene;
 mod injection;
 mod limits;
+mod matrix;
 mod paths;
 mod policies;
 mod proxied;
