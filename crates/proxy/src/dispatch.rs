@@ -298,6 +298,12 @@ async fn attempt(
         record.look(around.worker);
     }
     let outgoing = leg.outgoing.as_mut().expect("connected above");
+    // One caller may have many calls under way, and take the answer of none.
+    if around.request.version == Version::Http2
+        && let Some(http1) = outgoing.as_http1()
+    {
+        http1.read_little(true);
+    }
     let upgrade = around.request.upgrade && outgoing.can_upgrade() && !asks_for_h2c(around);
     write_head(to, endpoint, outgoing, upgrade, record);
     record.mark(Phase::Shape, around.worker);

@@ -158,7 +158,7 @@ impl Http1Incoming {
         if let Some(held) = &self.held {
             return Poll::Ready(Ok(held.part()));
         }
-        self.body.poll(cx, &mut self.inbox, &mut self.stream)
+        self.body.poll(cx, &mut self.inbox, &mut self.stream, Size::Large)
     }
 
     pub(crate) fn body(&self) -> &[u8] {

@@ -82,6 +82,15 @@ fn check_many(name: &str, backend: SocketAddr, connections: usize, bytes: &[u8])
     crowd.weigh(&gateway, name);
 }
 
+/// Over HTTP/2, where a connection has so many streams.
+fn check_http2(name: &str, backend: SocketAddr, connections: usize, streams: u64, bytes: &[u8]) {
+    let _turn = turn();
+    let gateway = gateway(backend, "public", "");
+    let mut crowd = Crowd::new(gateway.address(), connections).with_streams(streams);
+    crowd.send(bytes);
+    crowd.weigh(&gateway, &format!("HTTP/2, {name}"));
+}
+
 #[test]
 fn requests_in_a_row_of_which_no_answer_is_read() {
     check("requests in a row", much(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(500).as_bytes());
@@ -205,18 +214,12 @@ const WHOLE: u8 = flag::END_HEADERS | flag::END_STREAM;
 
 #[test]
 fn http2_windows_that_stay_shut() {
-    check_many(
-        "HTTP/2: 100 streams, windows shut",
-        much(),
-        20,
-        &http2(0, &streams(100, &request("GET", "/"), WHOLE)),
-    );
-    check_many(
-        "HTTP/2: 100 streams, windows of 64 KiB",
-        much(),
-        20,
-        &http2(65_535, &streams(100, &request("GET", "/"), WHOLE)),
-    );
+    for (name, window) in
+        [("windows shut", 0), ("windows of a byte", 1), ("windows of 64 KiB", 65_535)]
+    {
+        let frames = streams(100, &request("GET", "/"), WHOLE);
+        check_http2(name, much(), 10, 100, &http2(window, &frames));
+    }
 }
 
 #[test]
@@ -232,22 +235,20 @@ fn http2_heads_that_are_larger_than_they_were_sent() {
     again.extend([0xbe; 90]);
     let mut frames = vec![Frame::new(kind::HEADERS, WHOLE, 1, first)];
     frames.extend((1..100).map(|n| Frame::new(kind::HEADERS, WHOLE, 2 * n + 1, again.clone())));
-    check_many("HTTP/2: fields of the table, windows shut", deaf(), 50, &http2(0, &frames));
+    check_http2("fields of the table", deaf(), 50, 100, &http2(0, &frames));
     // Tiny fields and crumbs of cookies, each of which takes more to keep than to send.
     for (name, one) in [("tiny fields", field(b"a", b"")), ("crumbs", field(b"cookie", b"a"))] {
         let block = [request("GET", "/"), one.repeat(90)].concat();
-        let frames = streams(100, &block, WHOLE);
-        check_many(&format!("HTTP/2: {name}"), deaf(), 50, &http2(0, &frames));
+        check_http2(name, deaf(), 20, 100, &http2(0, &streams(100, &block, WHOLE)));
     }
 }
 
 #[test]
 fn http2_heads_that_do_not_end() {
     let mut frames = streams(1, &request("GET", "/"), flag::END_STREAM);
-    frames.extend(
-        (0..3).map(|_| Frame::new(kind::CONTINUATION, 0, 1, block(&[(b"x", &[b'y'; 4_000])]))),
-    );
-    check("HTTP/2: CONTINUATION", deaf(), &http2(0, &frames));
+    let more = block(&[(b"x", &[b'y'; 4_000])]);
+    frames.extend((0..3).map(|_| Frame::new(kind::CONTINUATION, 0, 1, more.clone())));
+    check_http2("CONTINUATION", deaf(), CONNECTIONS, 1, &http2(0, &frames));
 }
 
 #[test]
@@ -256,8 +257,8 @@ fn http2_bodies_in_tiny_frames() {
     for turn in 0..2_000_u32 {
         frames.push(Frame::new(kind::DATA, 0, 2 * (turn % 10) + 1, [b'x']));
     }
-    check("HTTP/2: DATA of one byte", deaf(), &http2(65_535, &frames));
+    check_http2("DATA of one byte", deaf(), 50, 10, &http2(65_535, &frames));
     let mut frames = streams(100, &request("POST", "/"), flag::END_HEADERS);
     frames.extend((0..100).map(|n| Frame::new(kind::DATA, 0, 2 * n + 1, [b'x'; 600])));
-    check("HTTP/2: uploads that are not read", deaf(), &http2(65_535, &frames));
+    check_http2("uploads that are not read", deaf(), 10, 100, &http2(65_535, &frames));
 }

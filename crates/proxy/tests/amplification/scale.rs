@@ -10,6 +10,11 @@ use portway_testkit::Gateway;
 
 /// What every connection may cost, whatever is sent over it.
 const EACH_BYTES: u64 = 64 << 10;
+/// What every stream of HTTP/2 may cost, which is a call as one on a connection of its own is.
+const STREAM_BYTES: u64 = 16 << 10;
+/// What the small frames of one HTTP/2 connection may take that wait for their calls, whose tasks and tables the library
+/// keeps.
+const HTTP2_BYTES: u64 = 512 << 10;
 const TIMES: u64 = 10;
 /// What has nothing to do with callers: threads that start, pages of the allocator.
 const NOISE_BYTES: u64 = 4 << 20;
@@ -34,6 +39,7 @@ pub(super) struct Crowd {
     streams: Vec<TcpStream>,
     sent: u64,
     before: u64,
+    each_bytes: u64,
 }
 
 impl Crowd {
@@ -48,14 +54,24 @@ impl Crowd {
             stream.set_nonblocking(true).expect("a mode");
             stream
         };
-        Self { streams: (0..connections).map(connect).collect(), sent: 0, before }
+        Self {
+            streams: (0..connections).map(connect).collect(),
+            sent: 0,
+            before,
+            each_bytes: EACH_BYTES,
+        }
     }
 
-    /// Each sends these bytes, as far as they are taken within some seconds.
+    /// The same over HTTP/2, with so many streams on each connection.
+    pub(super) fn with_streams(self, streams: u64) -> Self {
+        Self { each_bytes: EACH_BYTES + HTTP2_BYTES + streams * STREAM_BYTES, ..self }
+    }
+
+    /// Each sends these bytes, as far as they are taken.
     pub(super) fn send(&mut self, bytes: &[u8]) -> &mut Self {
         let mut at = vec![0; self.streams.len()];
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(5) {
+        let mut moved_at = Instant::now();
+        while moved_at.elapsed() < Duration::from_secs(1) {
             let mut moved = false;
             for (stream, at) in self.streams.iter_mut().zip(&mut at) {
                 if *at < bytes.len()
@@ -68,7 +84,9 @@ impl Crowd {
             if at.iter().all(|at| *at == bytes.len()) {
                 break;
             }
-            if !moved {
+            if moved {
+                moved_at = Instant::now();
+            } else {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
@@ -86,7 +104,7 @@ impl Crowd {
         }
         let connections = self.streams.len() as u64;
         let held = most.saturating_sub(self.before);
-        let may = connections * EACH_BYTES + TIMES * self.sent;
+        let may = connections * self.each_bytes + TIMES * self.sent;
         let _ = writeln!(
             std::io::stderr(),
             "amplification: {name}: {connections} connections sent {} KiB, {} KiB are held, {} may be",
