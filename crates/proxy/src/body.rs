@@ -46,12 +46,13 @@ impl BodyReader {
         cx: &mut Context<'_>,
         inbox: &mut Inbox,
         stream: &mut Stream,
+        size: Size,
     ) -> Poll<Result<Part, Broken>> {
         loop {
             if let Some(part) = self.decode(inbox)? {
                 return Poll::Ready(Ok(part));
             }
-            match ready!(inbox.poll_fill(cx, stream, Size::Large)) {
+            match ready!(inbox.poll_fill(cx, stream, size)) {
                 Ok(0) => {
                     self.decoder.on_eof().map_err(|_| Broken::Closed)?;
                     self.ended = true;

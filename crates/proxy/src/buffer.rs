@@ -19,6 +19,8 @@ const SMALL_BYTES: usize = 1 << 10;
 const KEPT_SMALL_BYTES: usize = 4 << 10;
 /// What is read at once for a head.
 const SCRATCH_BYTES: usize = 16 << 10;
+/// What is read at once of an answer whose caller may not take it.
+const LITTLE_BYTES: usize = 4 << 10;
 /// What a body and an answer are read into: large enough that a 100 KiB answer takes two reads.
 const LARGE_BYTES: usize = 64 << 10;
 /// Buffers kept by a thread, per size; more are freed when they come back.
@@ -193,6 +195,8 @@ impl Drop for Lent {
 /// Which size of buffer to borrow when bytes arrive.
 #[derive(Clone, Copy)]
 pub(crate) enum Size {
+    /// What came, and not much of it.
+    Little,
     Small,
     Large,
 }
@@ -245,8 +249,10 @@ impl Inbox {
         stream: &mut Stream,
         size: Size,
     ) -> Poll<io::Result<usize>> {
-        if matches!(size, Size::Small) {
-            return self.poll_fill_small(cx, stream);
+        match size {
+            Size::Little => return self.poll_fill_small(cx, stream, LITTLE_BYTES),
+            Size::Small => return self.poll_fill_small(cx, stream, SCRATCH_BYTES),
+            Size::Large => {}
         }
         let mut lent = self.0.take().unwrap_or_else(Lent::large);
         let polled = stream.poll_read(cx, lent.room());
@@ -266,9 +272,10 @@ impl Inbox {
         &mut self,
         cx: &mut Context<'_>,
         stream: &mut Stream,
+        most: usize,
     ) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
-            let count = ready!(stream.poll_read(cx, scratch))?;
+            let count = ready!(stream.poll_read(cx, &mut scratch[..most]))?;
             if count > 0 {
                 self.0.get_or_insert_with(Lent::small).extend(&scratch[..count]);
             }

@@ -32,7 +32,6 @@ use crate::transfer::{self, AskedFor, Upload};
 use crate::upstream::{
     BackendState, Endpoint, EndpointId, InFlight, Outcome, Settings, Slot, Targets, hash_key,
 };
-use crate::worker::Worker;
 
 /// Interim answers (1xx) passed on for one call; a backend that sends more is broken.
 pub(crate) const INTERIM_MAX: u32 = 16;
@@ -77,10 +76,14 @@ impl Leg {
         }
     }
 
-    /// The answer was received to its end: the connection may be used again.
-    pub(crate) fn release(&mut self, worker: &Worker, until_ms: u64) {
-        if let (Some(outgoing), Some(in_flight)) = (self.outgoing.take(), &self.in_flight) {
-            outgoing.release(worker, in_flight.endpoint(), until_ms);
+    /// The answer was received to its end: the connection may be used again, unless the backend may take it for that
+    /// caller's from now on.
+    pub(crate) fn release(&mut self, around: &Surroundings<'_>, until_ms: u64) {
+        if let (Some(mut outgoing), Some(in_flight)) = (self.outgoing.take(), &self.in_flight) {
+            if around.request.claims_connection() && outgoing.as_http1().is_some() {
+                return;
+            }
+            outgoing.release(around.worker, in_flight.endpoint(), until_ms);
         }
     }
 
@@ -358,6 +361,12 @@ async fn attempt(
         record.connected();
     }
     let outgoing = leg.outgoing.as_mut().expect("connected above");
+    // One caller may have many calls under way, and take the answer of none.
+    if around.request.version == Version::Http2
+        && let Some(http1) = outgoing.as_http1()
+    {
+        http1.read_little(true);
+    }
     let upgrade = around.request.upgrade && outgoing.can_upgrade() && !asks_for_h2c(around);
     write_head(to, endpoint, outgoing, upgrade, (record, record.now_us() / 1_000));
     record.mark(Phase::Shape, around.worker);

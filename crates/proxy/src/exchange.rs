@@ -197,7 +197,7 @@ async fn answer(
     reshape(around, decision, incoming, leg.parts().0, &head, record)?;
     let answers = service.answers.as_ref();
     carry(around, incoming, &mut leg, (state, settings, answers), timer, record).await?;
-    leg.release(around.worker, record.now_us() / 1_000 + settings.keep_alive_ms);
+    leg.release(around, record.now_us() / 1_000 + settings.keep_alive_ms);
     incoming.leave_body();
     Ok(())
 }

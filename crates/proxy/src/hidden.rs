@@ -64,7 +64,7 @@ pub(crate) async fn answer(
     }
     record.look(around.worker);
     if whole && is_sent {
-        leg.release(around.worker, record.now_us() / 1_000 + settings.keep_alive_ms);
+        leg.release(around, record.now_us() / 1_000 + settings.keep_alive_ms);
     }
     Ok(())
 }

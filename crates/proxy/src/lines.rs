@@ -148,6 +148,12 @@ fn write(
     }
     let mut fields = Vec::with_capacity(parts.headers.len());
     put_fields(&parts.headers, out, &mut fields)?;
+    let is_odd = |field: &Field| {
+        field.known == Known::Expect && !field.value.of(out).eq_ignore_ascii_case(b"100-continue")
+    };
+    if fields.iter().any(is_odd) {
+        return Err(Reject::Expectation);
+    }
     let length = parts.headers.get(http::header::CONTENT_LENGTH);
     let framing = match length.map(|value| value.to_str().unwrap_or("").parse::<u64>()) {
         None => Framing::Chunked,

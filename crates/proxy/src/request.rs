@@ -95,6 +95,14 @@ impl Request {
         }
     }
 
+    /// Whether its credentials may become those of the connection they are sent on: NTLM, and what `Negotiate` stands for.
+    pub(crate) fn claims_connection(&self) -> bool {
+        self.known(Known::Authorization).is_some_and(|value| {
+            let scheme = value.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+            scheme.eq_ignore_ascii_case(b"ntlm") || scheme.eq_ignore_ascii_case(b"negotiate")
+        })
+    }
+
     /// The first field of a name that is known.
     pub(crate) fn known(&self, known: Known) -> Option<&[u8]> {
         self.fields().iter().find(|field| field.known == known).map(|field| self.text(field.value))

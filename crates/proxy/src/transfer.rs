@@ -294,6 +294,7 @@ impl<'a> Download<'a> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
+            read_what_is_taken(incoming, outgoing);
             match outgoing.poll_body(cx) {
                 Poll::Ready(Ok(Part::Data)) => match incoming.poll_send(cx, outgoing.body()) {
                     Poll::Ready(Ok(count)) => {
@@ -320,6 +321,17 @@ impl<'a> Download<'a> {
                 }
             }
         }
+    }
+}
+
+/// Reads large pieces for a caller over HTTP/2 only while it takes large pieces: many calls of one caller would hold
+/// much that it need not ever take.
+fn read_what_is_taken(incoming: &mut Incoming, outgoing: &mut Outgoing) {
+    if let Incoming::Http2(caller) = incoming
+        && let Some(backend) = outgoing.as_http1()
+        && backend.is_read_empty()
+    {
+        backend.read_little(!caller.has_room());
     }
 }
 

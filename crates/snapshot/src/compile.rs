@@ -15,6 +15,7 @@ mod finding;
 mod hash;
 mod mocks;
 mod operations;
+mod own;
 mod place;
 mod service;
 mod sources;
@@ -99,6 +100,7 @@ pub fn compile(
     let jobs = service::jobs(document, &gateway, &file_of, secrets);
     let (services, compiled_anew) = compile_services(&jobs, files, previous, &mut findings);
     between::check(document, &locate, &mut findings);
+    own::check(&services, &gateway, &mut findings);
     let keys = apps::compile(document, &locate, secrets, &mut findings);
     let diagnostics = findings.located(&locate);
     if diagnostics.iter().any(|diagnostic| diagnostic.severity == portway_model::Severity::Error) {

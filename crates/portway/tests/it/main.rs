@@ -3,6 +3,7 @@
 //! One binary with a module for each subject. Cases are data; a `check` runs them.
 
 mod absences;
+mod classes;
 mod cli;
 mod docs;
 mod edits;

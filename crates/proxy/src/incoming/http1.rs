@@ -158,7 +158,7 @@ impl Http1Incoming {
         if let Some(part) = self.held.as_ref().and_then(|held| held.part()) {
             return Poll::Ready(Ok(part));
         }
-        self.body.poll(cx, &mut self.inbox, &mut self.stream)
+        self.body.poll(cx, &mut self.inbox, &mut self.stream, Size::Large)
     }
 
     pub(crate) fn body(&self) -> &[u8] {

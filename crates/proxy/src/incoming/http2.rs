@@ -21,6 +21,8 @@ use crate::http2::Tally;
 use crate::incoming::{Gone, Length};
 use crate::lines;
 
+/// What a caller takes that takes answers as they come.
+const ROOM_BYTES: usize = 16 << 10;
 /// The most payload of one frame that is handed to `h2` at once.
 const PIECE_BYTES: usize = 64 << 10;
 
@@ -218,6 +220,16 @@ impl Http2Incoming {
         self.answer_ended = ends;
         self.tally.answers(count);
         Poll::Ready(Ok(count))
+    }
+
+    /// Whether the caller takes a piece of some size at this moment. Keeps nothing of its window.
+    pub(crate) fn has_room(&mut self) -> bool {
+        self.send.as_mut().is_some_and(|send| {
+            send.reserve_capacity(ROOM_BYTES);
+            let has_room = send.capacity() >= ROOM_BYTES;
+            send.reserve_capacity(0);
+            has_room
+        })
     }
 
     pub(crate) fn finish<'a>(

@@ -29,6 +29,8 @@ pub(crate) struct Http1Outgoing {
     heard: bool,
     /// Whether the backend keeps the connection.
     persistent: bool,
+    /// How much is read at once.
+    size: Size,
 }
 
 impl Http1Outgoing {
@@ -43,7 +45,18 @@ impl Http1Outgoing {
             sent: false,
             heard: false,
             persistent: false,
+            size: Size::Large,
         }
+    }
+
+    /// Reads no more at once than can be kept for a caller that takes nothing, or as much as there is.
+    pub(crate) fn read_little(&mut self, little: bool) {
+        self.size = if little { Size::Little } else { Size::Large };
+    }
+
+    /// Whether the next part of the answer has to be read.
+    pub(crate) fn is_read_empty(&self) -> bool {
+        self.inbox.is_empty()
     }
 
     pub(crate) fn head(&mut self) -> &mut Vec<u8> {
@@ -91,7 +104,7 @@ impl Http1Outgoing {
                     Err(reject) => return Poll::Ready(Err(Failure::sent(fault(reject)))),
                 }
             }
-            match ready!(self.inbox.poll_fill(cx, &mut self.stream, Size::Large)) {
+            match ready!(self.inbox.poll_fill(cx, &mut self.stream, self.size)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(Failure::sent(Fault::BackendClosed))),
                 Ok(_) => self.heard = true,
             }
@@ -121,7 +134,7 @@ impl Http1Outgoing {
     }
 
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
-        self.body.poll(cx, &mut self.inbox, &mut self.stream)
+        self.body.poll(cx, &mut self.inbox, &mut self.stream, self.size)
     }
 
     pub(crate) fn body(&self) -> &[u8] {

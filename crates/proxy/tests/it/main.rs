@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod bound;
 mod bounds;
 mod catalogue;
 mod checks;
@@ -19,6 +20,7 @@ mod injection;
 mod limits;
 mod mocks;
 mod overload;
+mod matrix;
 mod paths;
 mod policies;
 mod proxied;
