@@ -73,6 +73,7 @@ impl Local {
         let reason = refusal.reason;
         let of_signature = match &refusal.detail {
             Detail::Signature(fault) => Some(fault.sentence()),
+            Detail::Certificate(fault) => Some(fault.sentence()),
             Detail::None | Detail::Limit(_) | Detail::Allow(_) | Detail::Errors(_) => None,
         };
         let sentence = sentence.or(of_signature);

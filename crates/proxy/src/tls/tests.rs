@@ -61,7 +61,7 @@ impl Authority {
 }
 
 fn served(certificates: &[CertificateFiles]) -> TlsFiles {
-    TlsFiles { certificates: certificates.to_vec(), min_version: MinVersion::Tls12 }
+    TlsFiles { certificates: certificates.to_vec(), min_version: MinVersion::Tls12, clients: None }
 }
 
 /// A client of the tests: trusts the authority.
@@ -200,7 +200,12 @@ async fn the_lowest_version_holds() {
     let old = tokio_rustls::TlsConnector::from(Arc::new(old));
     for (min_version, expected) in [(MinVersion::Tls12, true), (MinVersion::Tls13, false)] {
         let tls =
-            ServerTls::load(&TlsFiles { certificates: vec![files.clone()], min_version }).unwrap();
+            ServerTls::load(&TlsFiles {
+                certificates: vec![files.clone()],
+                min_version,
+                clients: None,
+            })
+            .unwrap();
         let stream = TcpStream::connect(serve(tls.acceptor()).await).await.unwrap();
         assert_eq!(
             old.connect("shop.test".try_into().unwrap(), stream).await.is_ok(),
