@@ -33,9 +33,7 @@ pub struct ClientCertificates {
 }
 
 /// What becomes of certificates whose revocation list is out of date.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(title = "stale revocation list")]
 pub enum CrlStale {
@@ -61,7 +59,10 @@ pub enum AppCertificate {
         String,
     ),
     /// A URI such as a SPIFFE ID, byte for byte.
-    Uri(#[schemars(extend("format" = "portway-san-uri", "examples" = ["spiffe://example.org/billing"]))] String),
+    Uri(
+        #[schemars(extend("format" = "portway-san-uri", "examples" = ["spiffe://example.org/billing"]))]
+        String,
+    ),
     /// An address of electronic mail. Case matters before the `@` only.
     Email(#[schemars(extend("format" = "portway-san-email"))] String),
     /// An IP address.

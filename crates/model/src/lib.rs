@@ -54,8 +54,8 @@ pub use reference::reference_markdown;
 pub use schema::json_schema;
 pub use secret::SecretRef;
 pub use service::{
-    Auth, AuthKind, Check, Cors, ErrorForm, HmacAuth, HmacForm, KeyAuth, MtlsAuth, NonceUse, OperationPolicy,
-    RoutePattern, Service, SignatureAuth,
+    Auth, AuthKind, Check, Cors, ErrorForm, HmacAuth, HmacForm, KeyAuth, MtlsAuth, NonceUse,
+    OperationPolicy, RoutePattern, Service, SignatureAuth,
 };
 pub use settings::{Override, Setting, settings};
 pub use sources::Sources;

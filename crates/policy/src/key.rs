@@ -180,7 +180,11 @@ impl Signed {
         }
     }
 
-    fn without_certificate(&self, call: &Call<'_>, world: &World<'_>) -> Result<Identified, Refusal> {
+    fn without_certificate(
+        &self,
+        call: &Call<'_>,
+        world: &World<'_>,
+    ) -> Result<Identified, Refusal> {
         let authorization =
             the_only(call, "authorization").map_err(|_| SignatureFault::Repeated)?;
         let hmac = self.hmac.as_ref().zip(authorization.and_then(hmac::authorization::parameters));

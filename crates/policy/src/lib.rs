@@ -36,8 +36,8 @@ pub mod signature_fault;
 mod test_call;
 
 pub use answers::{Answers, Fate, Inside, Public};
-pub use certificate::{Certificate, CertificateFault};
 pub use call::{Body, Call, Headers, MAX_PARAMS, ParamSpans, Scheme};
+pub use certificate::{Certificate, CertificateFault};
 pub use cors::{Cors, CorsAnswer, Preflight};
 pub use gate::{Gate, Gates};
 pub use hmac::{Hmac, Signer};

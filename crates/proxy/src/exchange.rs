@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use portway_http1::{Framing, Known, Reject, ResponseHead};
 use portway_policy::{
-    Answers, Body, Call, Certificate, CertificateFault, Clock as _, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme, Verdict,
+    Answers, Body, Call, Certificate, CertificateFault, Clock as _, Cors, Detail, ParamSpans,
+    Permit, Phase, Reason, Refusal, Scheme, Verdict,
 };
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 

@@ -64,7 +64,15 @@ impl Peer {
         name: Option<(Option<Box<str>>, Arc<ServerTls>)>,
     ) -> Self {
         let tls = name.is_some();
-        Self { address, tls, listener, hop: Hop::new(address.ip()), name, certificate: None, last: RefCell::default() }
+        Self {
+            address,
+            tls,
+            listener,
+            hop: Hop::new(address.ip()),
+            name,
+            certificate: None,
+            last: RefCell::default(),
+        }
     }
 
     /// With the certificate that the caller showed.

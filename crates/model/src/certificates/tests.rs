@@ -11,7 +11,17 @@ fn check(kind: fn(String) -> AppCertificate, text: &str, canonical: Option<&str>
 fn names_have_one_form_or_none() {
     check(Dns, "billing.example", Some("billing.example"));
     check(Dns, "BILLING.Example", Some("billing.example"));
-    for none in ["", "*.example", "*", "billing.example.", "a..b", "a\0.example", "bücher.example", "a b", "a/b"] {
+    for none in [
+        "",
+        "*.example",
+        "*",
+        "billing.example.",
+        "a..b",
+        "a\0.example",
+        "bücher.example",
+        "a b",
+        "a/b",
+    ] {
         check(Dns, none, None);
     }
     check(Dns, &["a".repeat(63).as_str(); 4].join("."), None);

@@ -17,7 +17,10 @@ fn table() -> MemoryKeys {
     let marks = [
         (mark(&dns("billing.example")).expect("a name"), Arc::clone(&billing)),
         (mark(&AppCertificate::Sha256("AB".repeat(32))).expect("a hash"), Arc::clone(&billing)),
-        (mark(&AppCertificate::Uri("spiffe://x/ops".to_owned())).expect("a name"), Arc::clone(&ops)),
+        (
+            mark(&AppCertificate::Uri("spiffe://x/ops".to_owned())).expect("a name"),
+            Arc::clone(&ops),
+        ),
     ];
     MemoryKeys::new([(sha256(b"billing"), billing), (sha256(b"ops"), ops)]).with_certificates(marks)
 }
@@ -67,7 +70,12 @@ fn a_certificate_stands_for_one_app() {
     check(only, None, Some("billing"), Err("Missing"));
     check(only, Some((NONE, &[])), None, Err("Unknown"));
     check(only, Some((NONE, &[dns("billing.example")])), None, by_certificate);
-    check(only, Some((NONE, &[dns("other.example"), dns("Billing.EXAMPLE")])), None, by_certificate);
+    check(
+        only,
+        Some((NONE, &[dns("other.example"), dns("Billing.EXAMPLE")])),
+        None,
+        by_certificate,
+    );
     check(only, Some((KNOWN, &[])), None, by_certificate);
     check(only, Some((KNOWN, &[dns("billing.example")])), None, by_certificate);
     let ops = AppCertificate::Uri("spiffe://x/ops".to_owned());
@@ -77,7 +85,17 @@ fn a_certificate_stands_for_one_app() {
 
 #[test]
 fn what_only_looks_like_a_name_counts_for_nobody() {
-    for name in ["*.example", "*", "billing.example.", "billing.example\0", "billing.example\0.evil.test", "bılling.example", "a.billing.example", "example", ""] {
+    for name in [
+        "*.example",
+        "*",
+        "billing.example.",
+        "billing.example\0",
+        "billing.example\0.evil.test",
+        "bılling.example",
+        "a.billing.example",
+        "example",
+        "",
+    ] {
         check(&["mtls"], Some((NONE, &[dns(name)])), None, Err("Unknown"));
     }
     // The right text in the wrong kind of name; and a name that is written like a SHA-256.
@@ -93,7 +111,12 @@ fn what_only_looks_like_a_name_counts_for_nobody() {
     // Of a certificate with very many names none counts.
     let many: Vec<_> = (0..=NAMES_MAX).map(|_| dns("billing.example")).collect();
     check(&["mtls"], Some((NONE, &many)), None, Err("Unknown"));
-    check(&["mtls"], Some((NONE, &many[..NAMES_MAX])), None, Ok(("billing", Credential::Certificate)));
+    check(
+        &["mtls"],
+        Some((NONE, &many[..NAMES_MAX])),
+        None,
+        Ok(("billing", Credential::Certificate)),
+    );
     check(&["mtls"], Some((KNOWN, &many)), None, Ok(("billing", Credential::Certificate)));
 }
 
@@ -126,7 +149,9 @@ fn headers_about_certificates_are_dropped_where_certificates_count() {
         rules.identify = kinds(auth);
         Shape::compile(&document.backend, &rules, &|_| Err(String::new())).expect("no credentials")
     };
-    for name in ["X-Forwarded-Client-Cert", "x_forwarded_client_cert", "client-cert", "SSL_CLIENT_VERIFY"] {
+    for name in
+        ["X-Forwarded-Client-Cert", "x_forwarded_client_cert", "client-cert", "SSL_CLIENT_VERIFY"]
+    {
         assert!(shape(&["mtls"]).drops_header(name.as_bytes()), "{name}");
         assert!(!shape(&["key"]).drops_header(name.as_bytes()), "{name}");
     }

@@ -131,8 +131,8 @@ impl Trust {
         if of.stale_allowed {
             list_ends_s.clear();
         }
-        let mut builder =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).with_crls(lists);
+        let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+            .with_crls(lists);
         if !of.stale_allowed {
             builder = builder.enforce_revocation_expiration();
         }
@@ -283,7 +283,8 @@ impl ShownCertificate {
         let generation = self.clients.generation.load(Ordering::Acquire);
         let mut judged = self.judged.get();
         // The clock may have been set back.
-        let holds = judged.generation == generation && (judged.from_s..judged.until_s).contains(&now_s);
+        let holds =
+            judged.generation == generation && (judged.from_s..judged.until_s).contains(&now_s);
         if !holds {
             let (counts, until_s) = self.clients.judge(&self.chain, &self.ends_s, now_s);
             judged = Judged { counts, generation, from_s: now_s, until_s };

@@ -199,13 +199,12 @@ async fn the_lowest_version_holds() {
         .with_no_client_auth();
     let old = tokio_rustls::TlsConnector::from(Arc::new(old));
     for (min_version, expected) in [(MinVersion::Tls12, true), (MinVersion::Tls13, false)] {
-        let tls =
-            ServerTls::load(&TlsFiles {
-                certificates: vec![files.clone()],
-                min_version,
-                clients: None,
-            })
-            .unwrap();
+        let tls = ServerTls::load(&TlsFiles {
+            certificates: vec![files.clone()],
+            min_version,
+            clients: None,
+        })
+        .unwrap();
         let stream = TcpStream::connect(serve(tls.acceptor()).await).await.unwrap();
         assert_eq!(
             old.connect("shop.test".try_into().unwrap(), stream).await.is_ok(),

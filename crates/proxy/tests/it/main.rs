@@ -4,6 +4,7 @@ mod answers;
 mod bounds;
 mod catalogue;
 mod checks;
+mod client_certificates;
 mod descriptors;
 mod failures;
 mod framing;
