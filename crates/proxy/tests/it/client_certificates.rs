@@ -12,6 +12,7 @@ use rcgen::{
     date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
 
 const FUTURE: i32 = 2090;
@@ -178,7 +179,10 @@ impl World {
             None => config.with_no_client_auth(),
             Some(identity) => {
                 let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(identity.key.clone()));
-                config.with_client_auth_cert(identity.chain.clone(), key).expect("a pair")
+                let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key);
+                // Not compared with the certificate: that is for the gateway to do.
+                let pair = CertifiedKey::new(identity.chain.clone(), key.expect("a key"));
+                config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair)))
             }
         }
     }
