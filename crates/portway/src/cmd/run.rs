@@ -159,7 +159,7 @@ fn certificates(settings: &Settings) -> Stamps {
             stamps.note(certificate.cert.clone());
             stamps.note(certificate.key.clone());
         }
-        for clients in &tls.clients {
+        if let Some(clients) = &tls.clients {
             stamps.note(clients.ca.clone());
             clients.crl.iter().for_each(|list| stamps.note(list.clone()));
         }

@@ -55,7 +55,7 @@ pub(crate) struct Clients {
 pub(super) struct Trust {
     pub(super) fingerprint: Box<str>,
     verifier: Arc<dyn ClientCertVerifier>,
-    /// When lists go out of date, in seconds since 1970; empty where that does not matter.
+    /// The last seconds at which lists count, since 1970; empty where that does not matter.
     list_ends_s: Vec<i64>,
 }
 
@@ -88,7 +88,6 @@ impl Clients {
             trust.verifier.verify_client_cert(own, others, now).is_ok()
         });
         let ends = ends_s.iter().chain(&trust.list_ends_s);
-        // A certificate counts to the end of its last second.
         let next = ends.map(|end| end.saturating_add(1)).filter(|end| *end > now_s).min();
         (counts, next.unwrap_or(i64::MAX))
     }
@@ -118,7 +117,7 @@ impl Trust {
                 Ok((found, bytes)) => {
                     for (list, end_s) in found {
                         lists.push(list);
-                        list_ends_s.push(end_s);
+                        list_ends_s.push(end_s.saturating_sub(1));
                     }
                     parts.push(bytes);
                 }
@@ -244,7 +243,7 @@ impl ClientCertVerifier for Clients {
 pub(crate) struct ShownCertificate {
     clients: Arc<Clients>,
     chain: Vec<CertificateDer<'static>>,
-    /// When the certificates of the chain end, in seconds since 1970.
+    /// The last seconds of the certificates of the chain, since 1970.
     ends_s: Vec<i64>,
     certificate: Certificate,
     judged: Cell<Judged>,
