@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Name, SecretRef};
+use crate::{AppCertificate, Name, SecretRef};
 
 /// One app.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -20,13 +20,16 @@ pub struct App {
     /// Its keys for services with `auth: [signature]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signing_keys: Vec<SigningKey>,
+    /// Its client certificates for services with `auth: [mtls]`, any one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<AppCertificate>,
     /// Its usage plan. Default: none, so that only the limits of the services hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Name>,
     /// The services that it may call. Default: all that take keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub services: Option<Vec<Name>>,
-    /// `true` refuses all its keys. Default false.
+    /// `true` refuses all its keys and certificates. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
 }

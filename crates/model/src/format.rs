@@ -9,7 +9,9 @@ use ipnet::IpNet;
 
 use crate::check::host::{is_dns_name, is_host};
 use crate::text::{Malformed, is_disturbing, is_token};
-use crate::{ByteSize, Duration, HostHeader, Limit, Name, Quota, RoutePattern, Share};
+use crate::{
+    AppCertificate, ByteSize, Duration, HostHeader, Limit, Name, Quota, RoutePattern, Share,
+};
 
 /// Checks a text against the format of that name. An unknown format takes everything.
 pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
@@ -32,6 +34,9 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
         "portway-admin" => admin(text),
         "portway-network" => network(text),
         "portway-sha256" => sha256(text),
+        "portway-san-dns" | "portway-san-uri" | "portway-san-email" | "portway-san-ip" => {
+            san(format, text)
+        }
         "portway-origin" => origin(text),
         "portway-header" => token(text, "the name of a header"),
         "portway-header-value" => header_value(text),
@@ -315,6 +320,33 @@ fn network(text: &str) -> Result<(), Malformed> {
     }
 }
 
+/// A name as a certificate has it.
+fn san(format: &str, text: &str) -> Result<(), Malformed> {
+    let name = text.to_owned();
+    let (name, what, fix) = match format {
+        "portway-san-dns" => (
+            AppCertificate::Dns(name),
+            "a DNS name of a certificate",
+            "write it whole, as ASCII (xn--…), without a wildcard and without a dot at the end",
+        ),
+        "portway-san-uri" => (
+            AppCertificate::Uri(name),
+            "a URI of a certificate",
+            "write it as it stands in the certificate, such as spiffe://example.org/billing",
+        ),
+        "portway-san-email" => (
+            AppCertificate::Email(name),
+            "an email address of a certificate",
+            "write for example ops@example.org",
+        ),
+        _ => (AppCertificate::Ip(name), "an IP address", "write for example 192.0.2.7"),
+    };
+    match name.canonical() {
+        Some(_) => Ok(()),
+        None => Err(Malformed::new(text, what, "nothing could ever be equal to it", fix)),
+    }
+}
+
 /// Never shows the text: it may be the key itself.
 fn sha256(text: &str) -> Result<(), Malformed> {
     const DIGITS: usize = 64;
@@ -327,7 +359,7 @@ fn sha256(text: &str) -> Result<(), Malformed> {
             "this is not a SHA-256: it has 64 hexadecimal digits, and here are {} characters",
             text.chars().count()
         ),
-        fix: "make one with: printf %s KEY | sha256sum".to_owned(),
+        fix: "make one with: printf %s KEY | sha256sum; of a certificate: openssl x509 -in CERT -outform der | sha256sum".to_owned(),
     })
 }
 

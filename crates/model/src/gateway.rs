@@ -11,7 +11,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, Duration, Privacy, Traces, shape};
+use crate::{ByteSize, ClientCertificates, Duration, Privacy, Traces, shape};
 
 /// Settings of the process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -101,6 +101,9 @@ pub struct TlsDocument {
     #[serde(default = "TlsDocument::default_min_version")]
     #[schemars(extend("enum" = ["1.2", "1.3"]))]
     pub min_version: String,
+    /// Asks callers for a certificate, for services with `auth: [mtls]`. Default: nobody is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<ClientCertificates>,
 }
 
 impl TlsDocument {

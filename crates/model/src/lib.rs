@@ -8,6 +8,7 @@
 pub mod answers;
 pub mod app;
 pub mod backend;
+pub mod certificates;
 mod check;
 pub mod check_bounds;
 mod conform;
@@ -44,6 +45,7 @@ pub use backend::{
     Active, Backend, BackendTls, Balance, Breaker, Concurrency, Credentials, HashOn, HostHeader,
     Passive, Probe, Protocol, Retries, Target, Timeouts,
 };
+pub use certificates::{AppCertificate, ClientCertificates, CrlStale};
 pub use check_bounds::CheckBounds;
 pub use diagnostic::{Diagnostic, Location, Severity, summary};
 pub use document::Document;
@@ -61,8 +63,8 @@ pub use reference::reference_markdown;
 pub use schema::json_schema;
 pub use secret::SecretRef;
 pub use service::{
-    Auth, AuthKind, Check, Cors, ErrorForm, HmacAuth, HmacForm, KeyAuth, NonceUse, OperationPolicy,
-    RoutePattern, Service, SignatureAuth,
+    Auth, AuthKind, Check, Cors, ErrorForm, HmacAuth, HmacForm, KeyAuth, MtlsAuth, NonceUse,
+    OperationPolicy, RoutePattern, Service, SignatureAuth,
 };
 pub use settings::{Override, Setting, settings};
 pub use sources::Sources;

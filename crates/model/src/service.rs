@@ -149,7 +149,15 @@ pub enum AuthKind {
     Hmac(HmacAuth),
     /// An HTTP Message Signature (RFC 9421).
     Signature(SignatureAuth),
+    /// A client certificate (`apps.NAME.certificates`), where a listener asks for one (`gateway.listen[].tls.clients`).
+    Mtls(MtlsAuth),
 }
+
+/// A client certificate has no details: what counts is said where it is asked for, and with the app.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "kind \"mtls\" of auth")]
+pub struct MtlsAuth {}
 
 /// Where an API key is looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -314,7 +322,7 @@ pub struct Cors {
 }
 
 /// The kinds of auth there are, as they are written.
-pub(crate) const AUTH_KINDS: &[&str] = &["key", "hmac", "signature"];
+pub(crate) const AUTH_KINDS: &[&str] = &["key", "hmac", "signature", "mtls"];
 
 impl Serialize for Auth {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -372,6 +380,7 @@ impl JsonSchema for Auth {
                         "key": "write \"auth: [key]\": it is a list, of which any one suffices",
                         "hmac": "write \"auth: [hmac]\": it is a list, of which any one suffices",
                         "signature": "write \"auth: [signature]\": it is a list, of which any one suffices",
+                        "mtls": "write \"auth: [mtls]\": it is a list, of which any one suffices",
                         "none": "write \"auth: public\" if everybody may call",
                     },
                 },
@@ -398,6 +407,7 @@ impl Serialize for AuthKind {
             Self::Signature(details) if *details == SignatureAuth::default() => {
                 serializer.serialize_str("signature")
             }
+            Self::Mtls(MtlsAuth {}) => serializer.serialize_str("mtls"),
             Self::Key(_) | Self::Hmac(_) | Self::Signature(_) => Self::serialize(self, serializer),
         }
     }
@@ -416,6 +426,7 @@ impl<'de> Deserialize<'de> for AuthKind {
                     "key" => Ok(AuthKind::Key(KeyAuth::default())),
                     "hmac" => Ok(AuthKind::Hmac(HmacAuth::default())),
                     "signature" => Ok(AuthKind::Signature(SignatureAuth::default())),
+                    "mtls" => Ok(AuthKind::Mtls(MtlsAuth {})),
                     _ => Err(E::unknown_variant(text, AUTH_KINDS)),
                 }
             }

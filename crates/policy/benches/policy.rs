@@ -109,6 +109,7 @@ fn benches(c: &mut Criterion) {
         path: "/shop/orders/7",
         query: "",
         headers: &headers,
+        certificate: None,
         body: Body::None,
         client: [192, 0, 2, 1].into(),
         param_names: &[],

@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use crate::Certificate;
+
 /// The most path parameters of one route.
 pub const MAX_PARAMS: usize = 16;
 
@@ -113,6 +115,8 @@ pub struct Call<'a> {
     pub query: &'a str,
     /// Header fields.
     pub headers: &'a dyn Headers,
+    /// The certificate of the connection, if one was shown and counts now.
+    pub certificate: Option<&'a Certificate>,
     /// What is known of the body.
     pub body: Body<'a>,
     /// Address of the caller, behind trusted proxies.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use portway_model::{Auth, AuthKind, KeyAuth};
 
+use crate::certificate;
 use crate::hmac::{self, Hmac, Judged};
 use crate::message::Message;
 use crate::permit::Credential;
@@ -25,11 +26,11 @@ pub enum Identify {
     Public,
     /// By a key at any one of these places.
     Key(Box<[KeyPlace]>),
-    /// By a signature.
+    /// By a signature or a certificate.
     Signed(Box<Signed>),
 }
 
-/// By a signature; or by a key at any one of these places, of which there may be none.
+/// By a signature or the certificate of the connection; or by a key at any one of these places, of which there may be none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
     /// Where a key may stand.
@@ -38,6 +39,8 @@ pub struct Signed {
     pub hmac: Option<Hmac>,
     /// How a signature of the message is judged.
     pub message: Option<Message>,
+    /// Whether the certificate of the connection counts.
+    pub certificate: bool,
 }
 
 /// What came of asking who is calling.
@@ -64,36 +67,42 @@ impl Identify {
     /// From the document.
     pub fn compile(auth: &Auth) -> Self {
         let Auth::AnyOf(kinds) = auth else { return Self::Public };
-        let (mut places, mut hmac, mut message) = (Vec::new(), None, None);
+        let (mut places, mut hmac, mut message, mut certificate) = (Vec::new(), None, None, false);
         for kind in kinds {
             match kind {
                 AuthKind::Key(key) => add_places(&mut places, key),
                 AuthKind::Hmac(document) => hmac = Some(Hmac::compile(document)),
                 AuthKind::Signature(document) => message = Some(Message::compile(document)),
+                AuthKind::Mtls(_) => certificate = true,
             }
         }
         let places = places.into_boxed_slice();
-        match (&hmac, &message) {
-            (None, None) => Self::Key(places),
-            _ => Self::Signed(Box::new(Signed { places, hmac, message })),
+        match (&hmac, &message, certificate) {
+            (None, None, false) => Self::Key(places),
+            _ => Self::Signed(Box::new(Signed { places, hmac, message, certificate })),
         }
     }
 
-    /// Headers that carry a signature.
+    /// Headers that carry a signature, or could be taken for the certificate of the caller.
     pub fn signature_headers(&self) -> impl Iterator<Item = &'static str> {
-        let (hmac, message) = match self {
-            Self::Signed(signed) => (signed.hmac.is_some(), signed.message.is_some()),
-            Self::Public | Self::Key(_) => (false, false),
+        let (hmac, message, certificate) = match self {
+            Self::Signed(signed) => {
+                (signed.hmac.is_some(), signed.message.is_some(), signed.certificate)
+            }
+            Self::Public | Self::Key(_) => (false, false, false),
         };
+        let of_certificate = if certificate { certificate::HEADERS } else { &[] };
         let of_hmac = hmac.then_some("Authorization");
         of_hmac
             .into_iter()
             .chain(message.then_some(["Signature", "Signature-Input"]).into_iter().flatten())
+            .chain(of_certificate.iter().copied())
     }
 
     /// What an answer with status 401 asks for (RFC 9110 §11.6.1).
     pub fn challenge(&self) -> &'static str {
         match self {
+            Self::Signed(signed) if signed.certificate => signed.challenge_with_certificate(),
             Self::Signed(signed) => {
                 match (signed.places.is_empty(), signed.hmac.is_some(), signed.message.is_some()) {
                     (true, true, false) => "hmac realm=\"portway\"",
@@ -134,6 +143,48 @@ impl Identify {
 
 impl Signed {
     fn identify(&self, call: &Call<'_>, world: &World<'_>) -> Result<Identified, Refusal> {
+        if !self.certificate {
+            return self.without_certificate(call, world);
+        }
+        let takes_signatures = self.hmac.is_some() || self.message.is_some();
+        let others = if takes_signatures {
+            Some(self.without_certificate(call, world))
+        } else if self.places.is_empty() {
+            None
+        } else {
+            Some(by_key(&self.places, call, world.keys).map_err(Refusal::from))
+        };
+        certificate::identify(call, world.keys, others)
+    }
+
+    /// There is no registered scheme that says "show a certificate"; so that an answer 401 has a challenge all the same
+    /// (RFC 9110 §15.5.2), it names one that no client takes for another.
+    fn challenge_with_certificate(&self) -> &'static str {
+        match (self.places.is_empty(), self.hmac.is_some(), self.message.is_some()) {
+            (true, false, false) => "Certificate realm=\"portway\"",
+            (true, true, false) => "hmac realm=\"portway\", Certificate realm=\"portway\"",
+            (true, false, true) => "Signature realm=\"portway\", Certificate realm=\"portway\"",
+            (true, true, true) => {
+                "hmac realm=\"portway\", Signature realm=\"portway\", Certificate realm=\"portway\""
+            }
+            (false, false, false) => "Bearer realm=\"portway\", Certificate realm=\"portway\"",
+            (false, true, false) => {
+                "Bearer realm=\"portway\", hmac realm=\"portway\", Certificate realm=\"portway\""
+            }
+            (false, false, true) => {
+                "Bearer realm=\"portway\", Signature realm=\"portway\", Certificate realm=\"portway\""
+            }
+            (false, true, true) => {
+                "Bearer realm=\"portway\", hmac realm=\"portway\", Signature realm=\"portway\", Certificate realm=\"portway\""
+            }
+        }
+    }
+
+    fn without_certificate(
+        &self,
+        call: &Call<'_>,
+        world: &World<'_>,
+    ) -> Result<Identified, Refusal> {
         let authorization =
             the_only(call, "authorization").map_err(|_| SignatureFault::Repeated)?;
         let hmac = self.hmac.as_ref().zip(authorization.and_then(hmac::authorization::parameters));

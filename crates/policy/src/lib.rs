@@ -10,6 +10,7 @@
 pub mod answers;
 mod base64;
 pub mod call;
+pub mod certificate;
 pub mod cors;
 pub mod gate;
 pub mod hmac;
@@ -36,6 +37,7 @@ mod test_call;
 
 pub use answers::{Answers, Fate, Inside, Public};
 pub use call::{Body, Call, Headers, MAX_PARAMS, ParamSpans, Scheme};
+pub use certificate::{Certificate, CertificateFault};
 pub use cors::{Cors, CorsAnswer, Preflight};
 pub use gate::{Gate, Gates};
 pub use hmac::{Hmac, Signer};

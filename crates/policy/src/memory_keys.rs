@@ -16,6 +16,8 @@ pub struct MemoryKeys {
     signers: HashMap<Box<str>, Arc<Signer>>,
     /// By the ids of their signing keys.
     verifiers: HashMap<Box<str>, Arc<Verifier>>,
+    /// By the marks of their certificates.
+    holders: HashMap<[u8; 32], Arc<App>, BuildHasherDefault<FirstEight>>,
 }
 
 impl MemoryKeys {
@@ -48,6 +50,16 @@ impl MemoryKeys {
         self
     }
 
+    /// And these certificates, by their marks.
+    #[must_use]
+    pub fn with_certificates(
+        mut self,
+        marks: impl IntoIterator<Item = ([u8; 32], Arc<App>)>,
+    ) -> Self {
+        self.holders.extend(marks);
+        self
+    }
+
     /// How many keys there are, without key pairs.
     pub fn len(&self) -> usize {
         self.apps.len()
@@ -71,6 +83,10 @@ impl Keys for MemoryKeys {
     fn verifier(&self, id: &str) -> Option<Arc<Verifier>> {
         self.verifiers.get(id).cloned()
     }
+
+    fn holder(&self, mark: &[u8; 32]) -> Option<Arc<App>> {
+        self.holders.get(mark).cloned()
+    }
 }
 
 impl std::fmt::Debug for MemoryKeys {
@@ -79,6 +95,7 @@ impl std::fmt::Debug for MemoryKeys {
             .field("len", &self.len())
             .field("signers", &self.signers.len())
             .field("verifiers", &self.verifiers.len())
+            .field("holders", &self.holders.len())
             .finish_non_exhaustive()
     }
 }

@@ -25,6 +25,8 @@ pub enum Credential {
     Query,
     /// A signature in `Authorization`.
     Signature,
+    /// The client certificate of the connection.
+    Certificate,
 }
 
 impl Credential {

@@ -29,6 +29,8 @@ pub trait Keys: Send + Sync {
     fn signer(&self, id: &str) -> Option<Arc<Signer>>;
     /// The signing key of an id, alike.
     fn verifier(&self, id: &str) -> Option<Arc<Verifier>>;
+    /// The app of a mark of a certificate (see [`crate::certificate`]). Those of disabled apps are `None`.
+    fn holder(&self, mark: &[u8; 32]) -> Option<Arc<App>>;
 }
 
 /// A caller, compiled.

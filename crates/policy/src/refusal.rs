@@ -4,7 +4,7 @@
 //! catalogue page in the documents is made from [`Reason::ALL`]. Nothing here ever carries text from a secret, and
 //! of the caller's only what [`SignatureFault`] bounds.
 
-use crate::{LimitState, SignatureFault};
+use crate::{CertificateFault, LimitState, SignatureFault};
 
 /// Why a call was declined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -249,7 +249,7 @@ impl Reason {
                 explanation: "The operation wants to know who is calling, and the request shows no credentials at a \
                               place where it looks for them. Send the API key in the header named by the API's \
                               documentation, by default X-Api-Key, or as Authorization: Bearer; or sign the request, where the \
-                              API takes signatures.",
+                              API takes signatures; or connect with a client certificate, where it takes those.",
             },
             Self::CredentialsInvalid => Entry {
                 word: "credentials-invalid",
@@ -259,7 +259,8 @@ impl Reason {
                               disabled keys are answered alike, so that nobody learns which keys exist. Credentials \
                               given twice with different values never count, even if one of them is right. Check \
                               the key, and that exactly one is sent. For a signature the problem says more in \
-                              `detail`; that its id is unknown and that it is the wrong one is the same there, too.",
+                              `detail`; that its id is unknown and that it is the wrong one is the same there, too. So it does for a client \
+                              certificate that is no app's, or that has expired or was revoked since the connection was made.",
             },
             Self::AppNotAllowed => Entry {
                 word: "app-not-allowed",
@@ -367,6 +368,8 @@ pub enum Detail {
     Allow(Box<str>),
     /// What is wrong with a signature.
     Signature(Box<SignatureFault>),
+    /// What is wrong with a client certificate.
+    Certificate(CertificateFault),
     /// What is wrong, by the contract: a list of JSON.
     Errors(Box<str>),
     /// Media types that are taken: value of `Accept`.

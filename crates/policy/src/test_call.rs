@@ -44,6 +44,7 @@ pub(crate) fn call<'a>(fields: &'a Fields, query: &'a str) -> Call<'a> {
         path: "/orders/7",
         query,
         headers: fields,
+        certificate: None,
         body: Body::None,
         client: [192, 0, 2, 1].into(),
         param_names: &[],

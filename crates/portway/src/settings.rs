@@ -13,10 +13,10 @@ use std::sync::LazyLock;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use portway_model::{
-    Diagnostic, Gateway, Location, LogFormat, Override, Setting, Severity, TlsDocument,
+    CrlStale, Diagnostic, Gateway, Location, LogFormat, Override, Setting, Severity, TlsDocument,
 };
 use portway_proxy::telemetry::LogTarget;
-use portway_proxy::tls::{CertificateFiles, MinVersion, TlsFiles};
+use portway_proxy::tls::{CertificateFiles, ClientsFiles, MinVersion, TlsFiles};
 
 /// All settings that can be given from outside, with flags as `clap` wants them.
 static TABLE: LazyLock<Vec<Setting>> = LazyLock::new(portway_model::settings);
@@ -289,6 +289,12 @@ fn tls_files(tls: &TlsDocument, directory: &Path) -> TlsFiles {
             })
             .collect(),
         min_version: if tls.min_version == "1.3" { MinVersion::Tls13 } else { MinVersion::Tls12 },
+        clients: tls.clients.as_ref().map(|clients| ClientsFiles {
+            ca: directory.join(&clients.ca),
+            crl: clients.crl.iter().map(|list| directory.join(list)).collect(),
+            stale_allowed: clients.crl_stale == CrlStale::Allow,
+            required: clients.required,
+        }),
     }
 }
 

@@ -59,6 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     })
                     .collect(),
                 min_version: portway_proxy::tls::MinVersion::Tls12,
+                clients: None,
             }),
             proxy_protocol: listener.proxy_protocol,
             inherited: Vec::new(),

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
+use portway_policy::Clock as _;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -115,12 +116,17 @@ async fn greet(
             source = read_proxy_header(&mut tcp).await?;
         }
         let Some(tls) = &reception.tls else {
-            return Ok((Stream::Plain(tcp), source, None));
+            return Ok((Stream::Plain(tcp), source, (None, None)));
         };
         let stream = tls.acceptor().accept(tcp).await.map_err(|_| Greeting::Handshake)?;
         let (_, session) = stream.get_ref();
+        let shown = tls.shown(session).map_err(|_| Greeting::Handshake)?;
+        // Also one that a session brought along that was taken up again.
+        if shown.as_ref().is_some_and(|shown| shown.at(worker.clock.unix_ms()).is_none()) {
+            return Err(Greeting::Handshake);
+        }
         let name = (session.server_name().map(Box::from), Arc::clone(tls));
-        Ok((Stream::Tls(Box::new(stream.into())), source, Some(name)))
+        Ok((Stream::Tls(Box::new(stream.into())), source, (Some(name), shown)))
     });
     let greeted = poll_fn(|cx| match greeting.as_mut().poll(cx) {
         Poll::Ready(greeted) => Poll::Ready(greeted),
@@ -128,11 +134,12 @@ async fn greet(
     })
     .await;
     match greeted {
-        Ok((stream, source, name)) => {
+        Ok((stream, source, (name, shown))) => {
             if name.is_some() {
                 worker.metrics.handshake(reception.index, true);
             }
-            visit.peer = Rc::new(Peer::new(source.unwrap_or(address), reception.index, name));
+            let peer = Peer::new(source.unwrap_or(address), reception.index, name).showing(shown);
+            visit.peer = Rc::new(peer);
             let http2 = stream.speaks_http2();
             Some((stream, http2))
         }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use portway_contract::request::Plan;
 use portway_http1::{Framing, Known, Reject, ResponseHead};
 use portway_policy::{
-    Answers, Body, Call, Cors, Detail, ParamSpans, Permit, Phase, Reason, Refusal, Scheme, Verdict,
+    Answers, Body, Call, Certificate, CertificateFault, Clock as _, Cors, Detail, ParamSpans,
+    Permit, Phase, Reason, Refusal, Scheme, Verdict,
 };
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
@@ -33,6 +34,7 @@ use crate::request::Request;
 use crate::respond::{self, Local, Voice};
 use crate::telemetry::Wire;
 use crate::timer::Timer;
+use crate::tls::ShownCertificate;
 use crate::transfer::{self, BodyDeadlines, Download};
 use crate::upstream::{BackendState, Settings};
 use crate::websocket::Farewell;
@@ -241,6 +243,10 @@ fn decide(
     if !asked.agrees {
         return Err(Stop::refused(Reason::Misdirected));
     }
+    let certificate = match peer.certificate() {
+        Some(shown) => Some(certificate_of(worker, shown)?),
+        None => None,
+    };
     let host = asked.host();
     let mut rewritten = String::new();
     let path = canonical_path(request.text(request.path), &mut rewritten)
@@ -270,6 +276,7 @@ fn decide(
                 path,
                 query: request.query_str(),
                 headers: request,
+                certificate,
                 body,
                 client: record.client,
                 param_names: &operation.param_names,
@@ -316,6 +323,17 @@ fn decide(
         record.rewritten_path = Some(rewritten);
     }
     decided
+}
+
+/// The certificate of the connection, which may have ended or been revoked since that was made: then the whole connection
+/// is good for nothing any more, as none could be made with it now.
+#[cold]
+fn certificate_of<'a>(
+    worker: &Worker,
+    shown: &'a ShownCertificate,
+) -> Result<&'a Certificate, Stop> {
+    let now_ms = worker.clock.unix_ms();
+    shown.at(now_ms).ok_or_else(|| Refusal::from(CertificateFault::Withdrawn).into())
 }
 
 /// Operations of a service lie in one slice.

@@ -13,7 +13,7 @@ use portway_snapshot::canonical_host;
 
 use crate::forwarded::{Forwarding, Hop};
 use crate::request::{Request, Version};
-use crate::tls::ServerTls;
+use crate::tls::{ServerTls, ShownCertificate};
 
 /// Who is at the other end.
 pub(crate) struct Peer {
@@ -25,6 +25,8 @@ pub(crate) struct Peer {
     hop: Hop,
     /// Name that was asked for by SNI, and the certificates it was chosen from.
     name: Option<(Option<Box<str>>, Arc<ServerTls>)>,
+    /// The certificate that the caller showed.
+    certificate: Option<Box<ShownCertificate>>,
     /// The host that was last asked for.
     last: RefCell<LastHost>,
 }
@@ -62,7 +64,27 @@ impl Peer {
         name: Option<(Option<Box<str>>, Arc<ServerTls>)>,
     ) -> Self {
         let tls = name.is_some();
-        Self { address, tls, listener, hop: Hop::new(address.ip()), name, last: RefCell::default() }
+        Self {
+            address,
+            tls,
+            listener,
+            hop: Hop::new(address.ip()),
+            name,
+            certificate: None,
+            last: RefCell::default(),
+        }
+    }
+
+    /// With the certificate that the caller showed.
+    pub(crate) fn showing(mut self, certificate: Option<Box<ShownCertificate>>) -> Self {
+        self.certificate = certificate;
+        self
+    }
+
+    /// The certificate that the caller showed, if it showed one.
+    #[inline]
+    pub(crate) fn certificate(&self) -> Option<&ShownCertificate> {
+        self.certificate.as_deref()
     }
 
     /// The host that a request asks for, and whether requests for it may come over this connection; `None` if it is

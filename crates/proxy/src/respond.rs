@@ -74,6 +74,7 @@ impl Local {
         let reason = refusal.reason;
         let of_signature = match &refusal.detail {
             Detail::Signature(fault) => Some(fault.sentence()),
+            Detail::Certificate(fault) => Some(fault.sentence()),
             Detail::None
             | Detail::Limit(_)
             | Detail::Allow(_)

@@ -6,6 +6,7 @@
 //! name files, not what is in them.
 
 mod client;
+mod clients;
 mod files;
 mod names;
 mod server;
@@ -15,6 +16,8 @@ use std::sync::{Arc, LazyLock};
 use rustls::crypto::CryptoProvider;
 
 pub use client::{ClientTls, ClientTlsFiles, ClientTlsStore, connect};
+pub(crate) use clients::ShownCertificate;
+pub use clients::{ClientsFiles, check_revocations};
 pub use files::{check_certificates, check_private_key};
 pub use names::{CertificateNames, sni_agrees};
 pub use server::{CertificateFiles, CertificateView, MinVersion, ServerTls, TlsFiles};

@@ -462,7 +462,9 @@ fn auth(identify: &Identify) -> String {
         Identify::Signed(signed) => {
             let keys = (!signed.places.is_empty()).then(|| key(&signed.places));
             let kinds = keys.into_iter().chain(signed.hmac.as_ref().map(hmac));
-            kinds.chain(signed.message.as_ref().map(message)).collect::<Vec<_>>().join("; ")
+            let certificate = signed.certificate.then(|| "mtls: client certificate".to_owned());
+            let kinds = kinds.chain(signed.message.as_ref().map(message)).chain(certificate);
+            kinds.collect::<Vec<_>>().join("; ")
         }
     }
 }

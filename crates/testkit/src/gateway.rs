@@ -9,7 +9,7 @@ use portway_model::{
     AppKey, Documents, Format, Gateway as Settings, LogFormat, SecretRef, SourceFile,
 };
 use portway_proxy::telemetry::{LogFields, MetricsForm, Privacy, Sampling, SpanBatch, spans};
-use portway_proxy::tls::{CertificateFiles, MinVersion, TlsFiles};
+use portway_proxy::tls::{CertificateFiles, ClientsFiles, MinVersion, TlsFiles};
 use portway_proxy::{Listen, Running, Telling};
 use portway_snapshot::{Compiled, Files, Secrets};
 use tokio::runtime::Runtime;
@@ -235,7 +235,13 @@ fn tls_files(tls: &portway_model::TlsDocument) -> TlsFiles {
         certificates: pairs
             .map(|pair| CertificateFiles { cert: (&pair.cert).into(), key: (&pair.key).into() })
             .collect(),
-        min_version: MinVersion::Tls12,
+        min_version: if tls.min_version == "1.3" { MinVersion::Tls13 } else { MinVersion::Tls12 },
+        clients: tls.clients.as_ref().map(|clients| ClientsFiles {
+            ca: (&clients.ca).into(),
+            crl: clients.crl.iter().map(Into::into).collect(),
+            stale_allowed: clients.crl_stale == portway_model::CrlStale::Allow,
+            required: clients.required,
+        }),
     }
 }
 

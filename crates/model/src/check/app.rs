@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Declared;
 use crate::finding::Finding;
 use crate::path::{child, dotted, item};
-use crate::{App, AppKey, Document, LimitBy};
+use crate::{App, AppCertificate, AppKey, Document, LimitBy};
 
 /// The plan and the services that an app names exist.
 pub(super) fn references(document: &Document, declared: &Declared, findings: &mut Vec<Finding>) {
@@ -43,6 +43,7 @@ pub(super) fn keys(document: &Document, _: &Declared, findings: &mut Vec<Finding
         if app.keys.is_empty()
             && app.hmac.is_empty()
             && app.signing_keys.is_empty()
+            && app.certificates.is_empty()
             && !app.disabled
         {
             let message = format!("the app \"{name}\" has no key, so nobody can call as it");
@@ -97,6 +98,28 @@ fn one_owner(
                 );
             } else {
                 owners.insert(id, pointer);
+            }
+        }
+    }
+}
+
+/// A certificate stands for one app.
+pub(super) fn certificates(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
+    let mut owners: HashMap<AppCertificate, String> = HashMap::new();
+    for (name, app) in &document.apps {
+        let list = format!("{}/certificates", child("/apps", name.as_str()));
+        for (index, certificate) in app.certificates.iter().enumerate() {
+            let Some(canonical) = certificate.canonical() else { continue };
+            let pointer = item(&list, index);
+            if let Some(first) = owners.get(&canonical) {
+                let message =
+                    format!("{} is the same certificate as {}", dotted(&pointer), dotted(first));
+                findings.push(
+                    Finding::error("shared-certificate", pointer, message)
+                        .fix("give each app a certificate of its own"),
+                );
+            } else {
+                owners.insert(canonical, pointer);
             }
         }
     }

@@ -118,6 +118,35 @@ pub(super) fn auth(document: &Document, _: &Declared, findings: &mut Vec<Finding
     }
 }
 
+/// Certificates are shown where a listener asks for them.
+pub(super) fn mtls(document: &Document, _: &Declared, findings: &mut Vec<Finding>) {
+    let listeners = document.gateway.iter().flat_map(|gateway| &gateway.listen);
+    let mut tls = listeners.filter_map(|listener| listener.tls.as_ref());
+    if tls.any(|tls| tls.clients.is_some()) {
+        return;
+    }
+    for (name, service) in &document.services {
+        let base = child("/services", name.as_str());
+        let of_operations = service.operations.iter().filter_map(|(id, policy)| {
+            let pointer = format!("{}/auth", child(&format!("{base}/operations"), id));
+            Some((policy.auth.as_ref()?, pointer))
+        });
+        let all = std::iter::once((&service.auth, format!("{base}/auth"))).chain(of_operations);
+        for (auth, pointer) in all {
+            let Auth::AnyOf(kinds) = auth else { continue };
+            let at = kinds.iter().position(|kind| matches!(kind, AuthKind::Mtls(_)));
+            let Some(at) = at else { continue };
+            let pointer = item(&pointer, at);
+            let message =
+                format!("{}: no listener asks callers for a certificate", dotted(&pointer));
+            findings.push(
+                Finding::error("mtls-without-clients", pointer, message)
+                    .fix("add \"clients: { ca: FILE }\" to the \"tls\" of a listener"),
+            );
+        }
+    }
+}
+
 /// Nonces are remembered for an hour.
 const MAX_AGE_MS: u64 = 30 * 60_000;
 

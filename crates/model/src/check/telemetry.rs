@@ -99,7 +99,7 @@ fn keys_are_in(document: &Document, name: &str) -> bool {
                 .into_iter()
                 .flatten()
                 .any(|known| known.eq_ignore_ascii_case(name)),
-            AuthKind::Hmac(_) | AuthKind::Signature(_) => false,
+            AuthKind::Hmac(_) | AuthKind::Signature(_) | AuthKind::Mtls(_) => false,
         }),
     })
 }

@@ -63,6 +63,10 @@ fn grammars() {
         &[&"aB".repeat(32)],
         &["", &"a".repeat(63), &"g".repeat(64), &"é".repeat(32)],
     );
+    judge("portway-san-dns", &["a", "A.b"], &["", "*.a", "a.", "ü.b", "a:1"]);
+    judge("portway-san-uri", &["spiffe://a/b"], &["", "a", "a b:c"]);
+    judge("portway-san-email", &["a@b"], &["", "a", "a@*.b"]);
+    judge("portway-san-ip", &["1.2.3.4", "::1"], &["", "1.2.3", "1.2.3.4/8"]);
     judge(
         "portway-origin",
         &["*", "https://a", "https://*.a.b", "http://a:8080", "app://a"],

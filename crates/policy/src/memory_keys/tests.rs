@@ -16,7 +16,10 @@ fn keys_are_found_by_their_hash() {
     assert_eq!(find("four"), None);
     assert_eq!(find(""), None);
     assert_eq!(keys.len(), 3);
-    assert_eq!(format!("{keys:?}"), "MemoryKeys { len: 3, signers: 0, verifiers: 0, .. }");
+    assert_eq!(
+        format!("{keys:?}"),
+        "MemoryKeys { len: 3, signers: 0, verifiers: 0, holders: 0, .. }"
+    );
     assert!(MemoryKeys::default().is_empty());
     assert_eq!(MemoryKeys::default().find(&[0; 32]).map(|app| app.name.clone()), None);
 }

@@ -163,14 +163,15 @@ fn cannot_start(terminal: &mut Terminal, fault: &CannotStart) -> anyhow::Result<
 /// The files of the listeners' certificates.
 fn certificates(settings: &Settings) -> Stamps {
     let mut stamps = Stamps::default();
-    for certificate in settings
-        .listeners
-        .iter()
-        .filter_map(|listener| listener.tls.as_ref())
-        .flat_map(|tls| &tls.certificates)
-    {
-        stamps.note(certificate.cert.clone());
-        stamps.note(certificate.key.clone());
+    for tls in settings.listeners.iter().filter_map(|listener| listener.tls.as_ref()) {
+        for certificate in &tls.certificates {
+            stamps.note(certificate.cert.clone());
+            stamps.note(certificate.key.clone());
+        }
+        if let Some(clients) = &tls.clients {
+            stamps.note(clients.ca.clone());
+            clients.crl.iter().for_each(|list| stamps.note(list.clone()));
+        }
     }
     stamps
 }

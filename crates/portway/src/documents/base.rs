@@ -35,6 +35,11 @@ pub(super) fn rebase(documents: &mut Documents, directories: &BTreeMap<String, S
         .into_iter()
         .flat_map(|(gateway, base)| gateway.listen.iter_mut().zip(std::iter::repeat(base)))
     {
+        if let Some(clients) = listener.tls.as_mut().and_then(|tls| tls.clients.as_mut()) {
+            std::iter::once(&mut clients.ca)
+                .chain(&mut clients.crl)
+                .for_each(|file| secret(file, base));
+        }
         for certificate in listener.tls.iter_mut().flat_map(|tls| &mut tls.certificates) {
             secret(&mut certificate.cert, base);
             secret(&mut certificate.key, base);

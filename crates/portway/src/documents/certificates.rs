@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use portway_model::{Backend, Diagnostic, Documents, Severity, TlsDocument};
 use portway_proxy::tls::{
     CertificateFiles, MinVersion, ServerTls, TlsFiles, check_certificates, check_private_key,
+    check_revocations,
 };
 
 /// Which files are looked at.
@@ -31,7 +32,7 @@ pub(super) fn check(documents: &Documents, root: &Path, looked: Looked) -> Vec<D
     let gateway = documents.document.gateway.as_ref().filter(|_| looked != Looked::Backends);
     for (at, listener) in gateway.into_iter().flat_map(|gateway| &gateway.listen).enumerate() {
         if let Some(tls) = &listener.tls {
-            check.listener(&format!("/gateway/listen/{at}/tls/certificates"), tls, root);
+            check.listener(&format!("/gateway/listen/{at}/tls"), tls, root);
         }
     }
     for (name, service) in &documents.document.services {
@@ -57,17 +58,25 @@ impl Check<'_> {
         for (at, pair) in tls.certificates.iter().enumerate() {
             let (cert, key) = (root.join(&pair.cert), root.join(&pair.key));
             let known = self.found.len();
-            self.file(&format!("{pointer}/{at}/cert"), check_certificates(&cert));
+            self.file(&format!("{pointer}/certificates/{at}/cert"), check_certificates(&cert));
             if !self.keys {
                 continue;
             }
-            self.file(&format!("{pointer}/{at}/key"), check_private_key(&key));
+            self.file(&format!("{pointer}/certificates/{at}/key"), check_private_key(&key));
             if self.found.len() == known {
                 let certificates = vec![CertificateFiles { cert, key }];
-                let pair =
-                    ServerTls::load(&TlsFiles { certificates, min_version: MinVersion::Tls12 });
+                let min_version = MinVersion::Tls12;
+                let pair = ServerTls::load(&TlsFiles { certificates, min_version, clients: None });
                 let why = pair.map(drop).map_err(|faults| faults.join("; "));
-                self.file(&format!("{pointer}/{at}"), why);
+                self.file(&format!("{pointer}/certificates/{at}"), why);
+            }
+        }
+        if let Some(clients) = &tls.clients {
+            let ca = check_certificates(&root.join(&clients.ca));
+            self.file(&format!("{pointer}/clients/ca"), ca);
+            for (at, list) in clients.crl.iter().enumerate() {
+                let list = check_revocations(&root.join(list));
+                self.file(&format!("{pointer}/clients/crl/{at}"), list);
             }
         }
     }

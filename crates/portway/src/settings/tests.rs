@@ -73,6 +73,7 @@ fn files_are_relative_to_the_documents() {
     gateway.listen = vec![ListenerDocument {
         address: "[::1]:8443".to_owned(),
         tls: Some(TlsDocument {
+            clients: None,
             certificates: vec![portway_model::Certificate {
                 cert: "a.pem".to_owned(),
                 key: "/keys/a.key".to_owned(),

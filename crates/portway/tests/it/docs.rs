@@ -62,6 +62,7 @@ fn every_document_on_a_page_loads() {
     for block in blocks()
         .iter()
         .filter(|block| block.language == "yaml" && block.text.contains("portway: 1"))
+        .filter(|block| named(block).is_none())
     {
         let directory = directory(&[("portway.yaml", &block.text)]);
         // The files that it includes, as far as they have names.
@@ -103,17 +104,31 @@ fn every_example_loads_without_a_warning() {
     assert!(count >= 3, "only {count} examples were found");
 }
 
-/// Blocks in ```console run: each line after `$ ` in one folder that has `shop.yaml` in it, and what follows is what it
-/// prints. A line of `…` stands for any number of lines, and `…` in a line for any part of it. Guides are done elsewhere, step
-/// by step.
+/// The name of the file that a block says it is: the commands of the pages find it, and load it.
+fn named(block: &Block) -> Option<&str> {
+    block.text.lines().next()?.strip_prefix("# ").filter(|name| name.ends_with(".yaml"))
+}
+
+/// Blocks in ```console run: each line after `$ ` in one folder that has `shop.yaml` in it, and the files that pages name, and what
+/// follows is what it prints. A line of `…` stands for any number of lines, and `…` in a line for any part of it. Guides are done
+/// elsewhere, step by step.
 #[test]
 fn every_console_block_is_what_happens() {
     let directory = directory(&[("shop.yaml", CONTRACT)]);
     let mut count = 0;
+    let blocks = blocks();
+    for block in &blocks {
+        if let Some(name) = named(block) {
+            write(directory.path(), name, &block.text);
+            let loads = format!("portway check {name}");
+            let is_loaded = blocks.iter().any(|block| block.text.contains(&loads));
+            assert!(is_loaded, "{}: no command loads it", block.place);
+        }
+    }
     let is_here = |block: &&Block| {
         block.language == "console" && !GUIDES.iter().any(|page| is_of(block, page))
     };
-    for block in blocks().iter().filter(is_here) {
+    for block in blocks.iter().filter(is_here) {
         let mut lines = block.text.lines().peekable();
         while let Some(line) = lines.next() {
             let command = line

@@ -12,6 +12,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
+use super::clients::{Clients, ClientsFiles, ShownCertificate, Trust};
 use super::names::{CertificateNames, NameTable, sni_agrees};
 use super::{files, fingerprint, provider};
 
@@ -22,6 +23,8 @@ pub struct TlsFiles {
     pub certificates: Vec<CertificateFiles>,
     /// Lowest version that is spoken.
     pub min_version: MinVersion,
+    /// Whether callers are asked for a certificate, and whose counts.
+    pub clients: Option<ClientsFiles>,
 }
 
 /// Files of one certificate, with absolute paths.
@@ -62,6 +65,8 @@ impl std::str::FromStr for MinVersion {
 pub struct ServerTls {
     files: TlsFiles,
     table: Arc<Shown>,
+    /// Who may show a certificate; `None`: nobody is asked.
+    clients: Option<Arc<Clients>>,
     acceptor: TlsAcceptor,
     /// One reload at a time.
     reloading: Mutex<()>,
@@ -97,11 +102,14 @@ impl ServerTls {
     /// # Errors
     /// One sentence per file that cannot be used, each beginning with the file's path.
     pub fn load(tls_files: &TlsFiles) -> Result<Self, Vec<String>> {
-        let table = Arc::new(Shown(ArcSwap::from_pointee(Table::load(tls_files)?)));
-        let config =
-            server_config(tls_files.min_version, Arc::clone(&table)).map_err(|why| vec![why])?;
+        let (table, trust) = load(tls_files)?;
+        let table = Arc::new(Shown(ArcSwap::from_pointee(table)));
+        let required = tls_files.clients.as_ref().is_some_and(|clients| clients.required);
+        let clients = trust.map(|trust| Arc::new(Clients::new(required, trust)));
+        let config = server_config(tls_files.min_version, Arc::clone(&table), clients.as_ref())
+            .map_err(|why| vec![why])?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        Ok(Self { files: tls_files.clone(), table, acceptor, reloading: Mutex::new(()) })
+        Ok(Self { files: tls_files.clone(), table, clients, acceptor, reloading: Mutex::new(()) })
     }
 
     /// Takes connections; offers `h2` and `http/1.1` by ALPN. Whoever accepts sets the deadline.
@@ -120,12 +128,37 @@ impl ServerTls {
     /// As [`load`](Self::load); what was shown before is shown on.
     pub fn reload(&self) -> Result<bool, Vec<String>> {
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let table = Table::load(&self.files)?;
-        if table.fingerprint == self.table.0.load().fingerprint {
-            return Ok(false);
+        let (table, trust) = load(&self.files)?;
+        let is_same = table.fingerprint == self.table.0.load().fingerprint;
+        if !is_same {
+            self.table.0.store(Arc::new(table));
         }
-        self.table.0.store(Arc::new(table));
-        Ok(true)
+        let trust = self.clients.as_ref().zip(trust);
+        let trust = trust.filter(|(clients, trust)| !clients.fingerprint_is(trust));
+        let is_same = is_same && trust.is_none();
+        if let Some((clients, trust)) = trust {
+            clients.replace(trust);
+        }
+        Ok(!is_same)
+    }
+
+    /// The certificate that a caller showed, with the chain that its session has: whether it counts is asked of it.
+    ///
+    /// # Errors
+    /// [`NotShown`] when one must be shown and was not, or cannot be read.
+    pub(crate) fn shown(
+        &self,
+        session: &rustls::ServerConnection,
+    ) -> Result<Option<Box<ShownCertificate>>, NotShown> {
+        let Some(clients) = &self.clients else { return Ok(None) };
+        match session.peer_certificates() {
+            Some(chain) => {
+                let shown = ShownCertificate::read(clients, chain).ok_or(NotShown)?;
+                Ok(Some(Box::new(shown)))
+            }
+            None if clients.is_required() => Err(NotShown),
+            None => Ok(None),
+        }
     }
 
     /// The certificates that are shown.
@@ -154,17 +187,38 @@ impl std::fmt::Debug for ServerTls {
     }
 }
 
-fn server_config(min_version: MinVersion, table: Arc<Shown>) -> Result<ServerConfig, String> {
+/// There is no client certificate that could count.
+pub(crate) struct NotShown;
+
+/// Reads everything, so that all mistakes are told at once.
+fn load(tls_files: &TlsFiles) -> Result<(Table, Option<Trust>), Vec<String>> {
+    match (Table::load(tls_files), tls_files.clients.as_ref().map(Trust::load).transpose()) {
+        (Ok(table), Ok(trust)) => Ok((table, trust)),
+        (table, trust) => {
+            let mistakes = [table.err(), trust.err()];
+            Err(mistakes.into_iter().flatten().flatten().collect())
+        }
+    }
+}
+
+fn server_config(
+    min_version: MinVersion,
+    table: Arc<Shown>,
+    clients: Option<&Arc<Clients>>,
+) -> Result<ServerConfig, String> {
     let versions: &[&rustls::SupportedProtocolVersion] = match min_version {
         MinVersion::Tls12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         MinVersion::Tls13 => &[&rustls::version::TLS13],
     };
     let wrong = |error: rustls::Error| format!("TLS cannot be set up: {error}");
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(versions)
-        .map_err(wrong)?
-        .with_no_client_auth()
-        .with_cert_resolver(table);
+        .map_err(wrong)?;
+    let builder = match clients {
+        Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients) as _),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(table);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // Clients put the suites they like best first, not those that cost a server least.
     config.ignore_client_order = true;

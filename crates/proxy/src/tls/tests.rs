@@ -61,7 +61,7 @@ impl Authority {
 }
 
 fn served(certificates: &[CertificateFiles]) -> TlsFiles {
-    TlsFiles { certificates: certificates.to_vec(), min_version: MinVersion::Tls12 }
+    TlsFiles { certificates: certificates.to_vec(), min_version: MinVersion::Tls12, clients: None }
 }
 
 /// A client of the tests: trusts the authority.
@@ -199,8 +199,12 @@ async fn the_lowest_version_holds() {
         .with_no_client_auth();
     let old = tokio_rustls::TlsConnector::from(Arc::new(old));
     for (min_version, expected) in [(MinVersion::Tls12, true), (MinVersion::Tls13, false)] {
-        let tls =
-            ServerTls::load(&TlsFiles { certificates: vec![files.clone()], min_version }).unwrap();
+        let tls = ServerTls::load(&TlsFiles {
+            certificates: vec![files.clone()],
+            min_version,
+            clients: None,
+        })
+        .unwrap();
         let stream = TcpStream::connect(serve(tls.acceptor()).await).await.unwrap();
         assert_eq!(
             old.connect("shop.test".try_into().unwrap(), stream).await.is_ok(),
@@ -483,4 +487,79 @@ fn files_of_backends_that_cannot_be_used_are_named() {
         "does not belong",
     );
     check(&none(), "not a name", "is neither a DNS name nor an address");
+}
+
+/// When a certificate counts that is good from 2020 to 2030, on one connection: moments in their order, in seconds since 1970.
+fn check_times(until: Option<i32>, stale_allowed: bool, moments: &[(i64, bool)]) {
+    let authority = Authority::new();
+    let mut params = CertificateParams::new(vec!["a.test".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2030, 1, 1);
+    let files = authority.certificate_of("client", &params);
+    let list = until.map(|until| {
+        let params = rcgen::CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2020, 1, 1),
+            next_update: rcgen::date_time_ymd(until, 1, 1),
+            crl_number: rcgen::SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        let path = authority.path("list.crl");
+        std::fs::write(&path, params.signed_by(&authority.issuer).unwrap().der()).unwrap();
+        path
+    });
+    let trust = clients::Trust::load(&ClientsFiles {
+        ca: authority.ca(),
+        crl: list.into_iter().collect(),
+        stale_allowed,
+        required: false,
+    });
+    let clients = Arc::new(clients::Clients::new(false, trust.unwrap()));
+    let chain = [rustls_pki_types::CertificateDer::from_pem_file(&files.cert).unwrap()];
+    let shown = ShownCertificate::read(&clients, &chain).unwrap();
+    for (second, expected) in moments {
+        let unix_ms = u64::try_from(*second).unwrap() * 1_000;
+        assert_eq!(shown.at(unix_ms).is_some(), *expected, "{until:?} {second}");
+    }
+}
+
+/// Also on a connection that stands, and whichever way the clock is set.
+#[test]
+fn a_client_certificate_counts_until_it_or_a_list_ends() {
+    let (y2020, y2025, y2030) = (1_577_836_800, 1_735_689_600, 1_893_456_000);
+    let whole = [
+        (y2020 - 1, false),
+        (y2020, true),
+        (y2025, true),
+        (y2030, true),
+        (y2030 + 1, false),
+        (y2030 + 2, false),
+        (y2025, true),
+        (y2020 - 1, false),
+    ];
+    check_times(None, false, &whole);
+    check_times(Some(2025), true, &whole);
+    let listed = [(y2020, true), (y2025 - 1, true), (y2025, false), (y2030, false), (y2020, true)];
+    check_times(Some(2025), false, &listed);
+}
+
+#[test]
+fn files_of_client_certificates_that_cannot_be_used_are_named() {
+    let authority = Authority::new();
+    let (ca, crl) = (authority.ca(), authority.path("list.crl"));
+    let load = |ca: &Path| {
+        let crl = vec![crl.clone()];
+        let files = ClientsFiles { ca: ca.to_owned(), crl, stale_allowed: false, required: false };
+        clients::Trust::load(&files).map(drop).unwrap_err().join("; ")
+    };
+    assert!(load(&ca).contains("list.crl: cannot be read"));
+    for broken in
+        ["", "broken", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", &authority.pem]
+    {
+        std::fs::write(&crl, broken).unwrap();
+        assert!(load(&ca).contains("list.crl: "), "{broken}");
+        assert!(check_revocations(&crl).is_err(), "{broken}");
+    }
+    assert!(load(&authority.path("none.crt")).contains("none.crt: cannot be read"));
 }

@@ -6,6 +6,7 @@ mod bound;
 mod bounds;
 mod catalogue;
 mod checks;
+mod client_certificates;
 mod deadlines;
 mod descriptors;
 mod failures;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use portway_model::{AppKey, Auth, Document, HmacKey, Location, Name, SigningKey};
-use portway_policy::{App, MemoryKeys, Plan, Signer, Verifier};
+use portway_policy::{App, MemoryKeys, Plan, Signer, Verifier, certificate};
 
 use super::finding::Findings;
 use super::{Secrets, place};
@@ -24,7 +24,7 @@ pub(super) fn compile(
         .map(|(name, plan)| (name, Arc::new(Plan::compile(name, plan))))
         .collect();
     let mut table = Table { locate, secrets, findings, keys: BTreeMap::new() };
-    let (mut signers, mut verifiers) = (Vec::new(), Vec::new());
+    let (mut signers, mut verifiers, mut marks) = (Vec::new(), Vec::new(), Vec::new());
     for (name, app) in document.apps.iter().filter(|(_, app)| !app.disabled) {
         let base = place::member("/apps", name.as_str());
         let plan = app.plan.as_ref().and_then(|plan| plans.get(plan)).cloned();
@@ -32,6 +32,9 @@ pub(super) fn compile(
         table.add_keys(&compiled, &app.keys, &base);
         signers.extend(table.signers(&compiled, &app.hmac, &base));
         verifiers.extend(table.verifiers(&compiled, &app.signing_keys, &base));
+        // Which belong to one app, each: that was checked when the documents were read.
+        let of_app = app.certificates.iter().filter_map(certificate::mark);
+        marks.extend(of_app.map(|mark| (mark, Arc::clone(&compiled))));
     }
     let keys = table.keys;
     unused_plans(document, findings);
@@ -39,6 +42,7 @@ pub(super) fn compile(
     MemoryKeys::new(keys.into_iter().map(|(sha256, (app, _))| (sha256, app)))
         .with_signers(signers)
         .with_verifiers(verifiers)
+        .with_certificates(marks)
 }
 
 /// The keys of all apps, as far as they were read.

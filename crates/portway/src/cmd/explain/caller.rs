@@ -88,6 +88,7 @@ pub(super) fn find(
         path,
         query,
         headers,
+        certificate: None,
         body: Body::None,
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         param_names: &operation.param_names,
