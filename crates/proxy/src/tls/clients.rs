@@ -243,7 +243,7 @@ impl ClientCertVerifier for Clients {
 pub(crate) struct ShownCertificate {
     clients: Arc<Clients>,
     chain: Vec<CertificateDer<'static>>,
-    /// The last seconds of the certificates of the chain, since 1970.
+    /// The last seconds before certificates of the chain begin to count, and in which they do, since 1970.
     ends_s: Vec<i64>,
     certificate: Certificate,
     judged: Cell<Judged>,
@@ -265,11 +265,12 @@ impl ShownCertificate {
         let certificate = Certificate::new(sha256(chain.first()?), &names(&own)?);
         let end = |der: &CertificateDer<'_>| {
             let (_, read) = X509Certificate::from_der(der).ok()?;
-            Some(read.validity().not_after.timestamp())
+            let valid = read.validity();
+            Some([valid.not_before.timestamp().saturating_sub(1), valid.not_after.timestamp()])
         };
         Some(Self {
             clients: Arc::clone(clients),
-            ends_s: chain.iter().filter_map(end).collect(),
+            ends_s: chain.iter().filter_map(end).flatten().collect(),
             chain: chain.iter().map(|der| der.clone().into_owned()).collect(),
             certificate,
             judged: Cell::new(Judged { counts: false, generation: 0, from_s: 0, until_s: 0 }),
