@@ -13,8 +13,9 @@ use crate::request::{Request, Version};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     pub(crate) due_ms: u64,
-    /// What the caller said.
-    caller_ms: u64,
+    /// How much later it is what the caller said of a gRPC call. No more than that is kept: it is part of every connection's size.
+    later_ms: u32,
+    is_of_caller: bool,
     is_grpc: bool,
 }
 
@@ -48,23 +49,33 @@ impl Deadline {
         } else {
             header.and_then(|name| request.first(name)).and_then(number)
         };
-        let caller_ms = said_ms.map_or(u64::MAX, |ms| started_ms.saturating_add(ms));
-        Self { due_ms: due_ms.min(caller_ms), caller_ms, is_grpc: is_grpc && said_ms.is_some() }
+        let Some(said_ms) = said_ms else {
+            return Self { due_ms, later_ms: 0, is_of_caller: false, is_grpc: false };
+        };
+        let caller_ms = started_ms.saturating_add(said_ms);
+        Self {
+            due_ms: due_ms.min(caller_ms),
+            later_ms: u32::try_from(caller_ms.saturating_sub(due_ms)).unwrap_or(u32::MAX),
+            is_of_caller: caller_ms <= due_ms,
+            is_grpc,
+        }
     }
 
     /// Whether it is the caller's, and not the operation's.
-    pub(crate) fn is_of_caller(&self) -> bool {
-        self.caller_ms <= self.due_ms
+    pub(crate) const fn is_of_caller(&self) -> bool {
+        self.is_of_caller
     }
 
     /// What the backend is told now.
     pub(crate) fn left<'a>(&self, header: Option<&'a str>, now_ms: u64) -> Option<Left<'a>> {
+        let ms = self.due_ms.saturating_sub(now_ms);
         if self.is_grpc {
             // It holds for the whole call; the operation's only until the answer begins.
-            let ms = self.caller_ms.saturating_sub(now_ms).min(GRPC_MOST);
+            let caller_ms = self.due_ms.saturating_add(u64::from(self.later_ms));
+            let ms = caller_ms.saturating_sub(now_ms).min(GRPC_MOST);
             return Some(Left { name: GRPC_TIMEOUT, ms, unit: "m" });
         }
-        header.map(|name| Left { name, ms: self.due_ms.saturating_sub(now_ms), unit: "" })
+        header.map(|name| Left { name, ms, unit: "" })
     }
 }
 

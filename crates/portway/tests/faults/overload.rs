@@ -27,6 +27,9 @@ const HIGH: (f64, f64) = (0.1, 0.5);
 /// A backend that can do so much, and no more.
 struct Backend {
     address: SocketAddr,
+    places: usize,
+    /// Calls that it has worked on, and for how long: a busy machine makes a place free later than it should be.
+    worked: Arc<(AtomicU64, AtomicU64)>,
     _runtime: Runtime,
 }
 
@@ -39,18 +42,26 @@ impl Backend {
             .expect("a runtime");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("it has an address");
-        let places = Arc::new(Semaphore::new(places));
+        let (free, worked) = (Arc::new(Semaphore::new(places)), Arc::<(_, _)>::default());
+        let counted = Arc::clone(&worked);
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let _ = stream.set_nodelay(true);
-                tokio::spawn(serve(stream, Arc::clone(&places)));
+                tokio::spawn(serve(stream, Arc::clone(&free), Arc::clone(&counted)));
             }
         });
-        Self { address, _runtime: runtime }
+        Self { address, places, worked, _runtime: runtime }
+    }
+
+    /// What it could do in a second since this was last asked.
+    fn capacity(&self) -> f64 {
+        let (calls, us) = &*self.worked;
+        let (calls, us) = (calls.swap(0, Ordering::AcqRel), us.swap(0, Ordering::AcqRel));
+        self.places as f64 * calls as f64 * 1e6 / us.max(1) as f64
     }
 }
 
-async fn serve(mut stream: TcpStream, places: Arc<Semaphore>) {
+async fn serve(mut stream: TcpStream, places: Arc<Semaphore>, worked: Arc<(AtomicU64, AtomicU64)>) {
     let mut heard = Vec::new();
     loop {
         match stream.read_buf(&mut heard).await {
@@ -59,8 +70,12 @@ async fn serve(mut stream: TcpStream, places: Arc<Semaphore>) {
             Ok(_) => {
                 heard.clear();
                 let place = places.acquire().await;
+                let begun = Instant::now();
                 tokio::time::sleep(WORK).await;
                 drop(place);
+                let us = u64::try_from(begun.elapsed().as_micros()).expect("soon");
+                worked.0.fetch_add(1, Ordering::AcqRel);
+                worked.1.fetch_add(us, Ordering::AcqRel);
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
                 if stream.write_all(answer).await.is_err() {
                     return;
@@ -267,18 +282,21 @@ fn f7_more_calls_than_a_backend_can_serve_are_shed_by_priority() {
         quiet.good_p99,
         quiet.cpu / quiet.calls as u32
     ));
+    let mut failed = Vec::new();
     for times in [2.0, 5.0, 10.0] {
         let high = (HIGH.1 / times).min(HIGH.0);
         let length = seconds(60, 3);
+        backend.capacity();
         let busy = stretch(&gateway, &load, capacity * times, high, length);
+        let possible = backend.capacity();
         let after = stretch(&gateway, &load, capacity * 0.7, HIGH.0, seconds(10, 2));
-        let goodput = busy.good as f64 / length.as_secs_f64() / capacity;
+        let goodput = busy.good as f64 / length.as_secs_f64() / possible;
         let slower = busy.good_p99.as_secs_f64() / quiet.good_p99.as_secs_f64();
         let good_cost = quiet.cpu / quiet.calls as u32 * busy.good as u32;
         let shed_cost =
             busy.cpu.saturating_sub(good_cost) / ((busy.calls - busy.good) as u32).max(1);
         say(format_args!(
-            "f7: x{times}: {} calls, good {:.1} % of what can be served, {:.2} % of the higher priority, p50 {:.1?}, \
+            "f7: x{times}: {} calls, good {:.1} % of the {possible:.0}/s that can be served, {:.2} % of the higher priority, p50 {:.1?}, \
              p99 {:.1?} ({slower:.2} times as long as quiet), shed p99 {:.1?} and {shed_cost:.1?} of processor time each; \
              after it {} of {} lost, the last {:.1?} after",
             busy.calls,
@@ -293,13 +311,13 @@ fn f7_more_calls_than_a_backend_can_serve_are_shed_by_priority() {
         ));
         assert_eq!((busy.odd, after.odd), (0, 0), "who is refused is told when to come again");
         assert!(busy.good < busy.calls);
-        assert!(goodput >= if full { 0.95 } else { 0.4 }, "{goodput}");
-        assert!(busy.high >= if full { 0.995 } else { 0.6 }, "{}", busy.high);
-        if full {
-            assert!(slower <= 3.0, "{slower}");
-            assert!(after.last_lost <= Duration::from_secs(1), "{:?}", after.last_lost);
+        let (good, high) = if full { (0.95, 0.995) } else { (0.4, 0.6) };
+        let times_hold = slower <= 3.0 && after.last_lost <= Duration::from_secs(1);
+        if goodput < good || busy.high < high || (full && !times_hold) {
+            failed.push(times);
         }
     }
+    assert!(failed.is_empty(), "the goals are not met at {failed:?} times the load");
     assert!(
         metric(&gateway, "portway_backend_refused_total{backend=\"a\",priority=\"normal\"}") > 0.0
     );

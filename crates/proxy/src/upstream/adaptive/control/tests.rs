@@ -92,7 +92,7 @@ struct Outcome {
 
 impl Outcome {
     fn good_per_s(&self) -> f64 {
-        self.good.iter().sum::<u32>() as f64 * 1_000.0 / self.length_ms as f64
+        f64::from(self.good.iter().sum::<u32>()) * 1_000.0 / self.length_ms as f64
     }
 
     fn p99_ms(&self) -> f64 {
@@ -607,7 +607,7 @@ fn the_limit_is_never_nought_nor_more_than_the_ceiling() {
                 fresh: &fresh,
                 stale: &stale,
                 length_ms: random.next() % 3_000,
-                met: random.next() % 4 > 0,
+                met: !random.next().is_multiple_of(4),
                 awaiting: (random.next() % 2_000) as u32,
                 now_ms: at * 30,
             };
