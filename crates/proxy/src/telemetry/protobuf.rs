@@ -6,14 +6,16 @@
 /// A message or text: its number and what it holds. The length goes in front once it is known.
 pub(super) fn nested(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
     varint(out, u64::from(field << 3 | 2));
+    // Most lengths take one byte.
+    out.push(0);
     let start = out.len();
     write(out);
     let length = out.len() - start;
-    // Moved by the few bytes that a length takes: messages here are small.
     let mut prefix = [0_u8; 10];
     let taken = put_varint(&mut prefix, length as u64);
-    out.extend_from_slice(&prefix[..taken]);
-    out[start..].rotate_right(taken);
+    out.resize(start + length + taken - 1, 0);
+    out.copy_within(start..start + length, start + taken - 1);
+    out[start - 1..start - 1 + taken].copy_from_slice(&prefix[..taken]);
 }
 
 /// Bytes as they are.
