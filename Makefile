@@ -6,7 +6,7 @@ CARGO ?= cargo
 export PORTWAY_CORPUS ?= $(abspath ../shared/corpus)
 
 .DEFAULT_GOAL := help
-.PHONY: help build release demo test edits faults lint bench docs fuzz
+.PHONY: help build release demo test edits faults soak lint bench docs fuzz
 
 help: ## Lists the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ faults: ## Slow peers, floods and broken networks at full size, optimised, with 
 	PORTWAY_FAULTS=full $(CARGO) test --release --locked -p portway --test faults -- --nocapture --test-threads=1
 	PORTWAY_FAULTS=full $(CARGO) test --release --locked -p portway --test it -- --nocapture f13_
 	PORTWAY_FAULTS=full $(CARGO) test --release --locked -p portway-proxy --test attacks -- --nocapture f3_a_million
+
+soak: ## A mixed load for ten minutes (SOAK_MINUTES): memory and files stay flat, nothing panics, no answer is wrong
+	SOAK_MINUTES=$${SOAK_MINUTES:-10} $(CARGO) test --release --locked -p portway --test soak -- --nocapture
 
 lint: ## Format, clippy without warnings, the fuzz targets compile, and, if cargo-deny is installed, licences, bans and sources
 	$(CARGO) fmt --all --check

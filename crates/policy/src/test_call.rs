@@ -87,7 +87,7 @@ pub(crate) fn keys(apps: &[(&str, &Arc<App>)]) -> MemoryKeys {
 }
 
 pub(crate) fn backend(credentials: Vec<model::Credentials>) -> model::Backend {
-    model::Backend::new(Vec::new())
+    model::Backend { credentials, ..model::Backend::new(Vec::new()) }
 }
 
 pub(crate) fn service(auth: model::Auth, limits: Vec<model::Limit>) -> model::Service {

@@ -115,8 +115,13 @@ fn environment_mistakes_of(
 /// Read elsewhere: the level of the log, what Kubernetes sets where a service is named `portway`, what the tests
 /// and this repository's own tools read.
 fn is_of_others(name: &str) -> bool {
-    const OTHERS: [&str; 4] =
-        [crate::logging::LEVEL_VARIABLE, "PORTWAY_CORPUS", "PORTWAY_EDITS", "PORTWAY_FAULTS"];
+    const OTHERS: [&str; 5] = [
+        crate::logging::LEVEL_VARIABLE,
+        "PORTWAY_CORPUS",
+        "PORTWAY_EDITS",
+        "PORTWAY_FAULTS",
+        "PORTWAY_ODD",
+    ];
     OTHERS.contains(&name)
         || name == "PORTWAY_PORT"
         || name.starts_with("PORTWAY_PORT_")

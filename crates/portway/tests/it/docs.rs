@@ -284,3 +284,33 @@ fn docs_errors_page_is_up_to_date() {
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(written == page, "docs/errors.md is out of date; `make docs` writes it");
 }
+
+/// The page of faults has every row, and every test that it names is there.
+#[test]
+fn the_tests_that_the_page_of_faults_names_exist() {
+    let root = repository();
+    let page = std::fs::read_to_string(root.join("docs/hardening.md")).expect("readable");
+    for row in (1..=16).map(|n| format!("F{n}")).chain((1..=30).map(|n| format!("C{n}"))) {
+        assert!(page.contains(&format!("\n| {row} | ")), "there is no row {row}");
+    }
+    let mut known = BTreeSet::new();
+    for file in files(&root.join("crates"), ".rs") {
+        let text = std::fs::read_to_string(file).expect("readable");
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for pair in lines.windows(2) {
+            // What stands between the attribute and the name is another attribute at most.
+            let is_test = pair[0].starts_with("#[") && !pair[0].starts_with("#[cfg");
+            let name = pair[1].strip_prefix("async ").unwrap_or(pair[1]).strip_prefix("fn ");
+            if let (true, Some(name)) = (is_test, name.and_then(|name| name.split('(').next())) {
+                known.insert(name.to_owned());
+            }
+        }
+    }
+    let is_name = |word: &str| word.contains('_') && !word.contains(['.', ' ', '/']);
+    let named: Vec<&str> =
+        page.split('`').skip(1).step_by(2).filter(|word| is_name(word)).collect();
+    assert!(named.len() > 100, "only {} tests are named", named.len());
+    for name in named {
+        assert!(known.contains(name), "docs/hardening.md names {name}, which is no test");
+    }
+}

@@ -313,3 +313,39 @@ fn c27_odd_documents_under_odd_calls_panic_nowhere() {
         panic!("{error}");
     }
 }
+
+/// Whether the time of a refusal tells which keys there are (C28). A figure, not a verdict: run it alone, optimised, on
+/// a quiet machine. Above some four and a half, Welch's t says that the two differ.
+#[test]
+#[ignore = "a measurement: see its description"]
+fn c28_the_time_of_a_refusal_does_not_tell_which_keys_there_are() {
+    let samples = 10_000;
+    let backend = Backend::polite();
+    let gateway = Gateway::start(&format!(
+        "gateway: {{ workers: 1, log: {{ calls: 'off' }}, drain_timeout: 2s }}\nservices:\n  app: {{ routes: [ 'GET /' ], auth: [key], backend: 'http://{}' }}\napps:\n  off: {{ keys: [ {{ env: OFF }} ], disabled: true }}\n",
+        backend.address()
+    ));
+    let mut client = Client::connect(gateway.address());
+    let mut micros: [Vec<f64>; 2] = Default::default();
+    for turn in 0..2 * samples {
+        // One that is there and switched off, and one as long that is not.
+        let key = ["secret-of-OFF", "secret-of-NOT"][turn % 2];
+        let asked = std::time::Instant::now();
+        let text = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: {key}\r\n\r\n");
+        assert_eq!(client.send(text).answer().status, 401);
+        micros[turn % 2].push(asked.elapsed().as_secs_f64() * 1e6);
+    }
+    let of = |values: &mut Vec<f64>| {
+        // Without the slowest tenth, which is the machine's.
+        values.sort_by(f64::total_cmp);
+        values.truncate(values.len() * 9 / 10);
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        (mean, values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count / count)
+    };
+    let [there, absent] = &mut micros;
+    let ((there, a), (absent, b)) = (of(there), of(absent));
+    let t = (there - absent) / (a + b).sqrt();
+    let figures = format!("c28: there {there:.2} µs, not there {absent:.2} µs, t = {t:.2}\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), figures.as_bytes());
+}
