@@ -5,10 +5,12 @@
 //! several ways keeps the contract if one of them does. All problems are told, in bounds; what they say comes
 //! from the contract, never from the call. Parameters that the contract does not know are let through.
 
+mod answer;
 mod body;
 mod decode;
 mod form;
 
+pub use answer::{AnswerChecks, Judgement, compile_answers};
 pub use body::{Bounds, Plan, Wish};
 
 use std::borrow::Cow;

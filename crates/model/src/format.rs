@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use crate::check::host::{is_dns_name, is_host};
 use crate::text::{Malformed, is_disturbing, is_token};
-use crate::{ByteSize, Duration, HostHeader, Limit, Name, Quota, RoutePattern};
+use crate::{ByteSize, Duration, HostHeader, Limit, Name, Quota, RoutePattern, Share};
 
 /// Checks a text against the format of that name. An unknown format takes everything.
 pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
@@ -18,6 +18,7 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
         "portway-limit" => text.parse::<Limit>().map(drop),
         "portway-quota" => text.parse::<Quota>().map(drop),
         "portway-duration" => text.parse::<Duration>().map(drop),
+        "portway-share" => text.parse::<Share>().map(drop),
         "portway-size" => text.parse::<ByteSize>().map(drop),
         "portway-route" => text.parse::<RoutePattern>().map(drop),
         "portway-host-header" => text.parse::<HostHeader>().map(drop),

@@ -28,6 +28,7 @@ pub mod secret;
 pub mod service;
 pub mod settings;
 mod shape;
+pub mod share;
 pub mod sources;
 mod suggest;
 pub mod syntax;
@@ -58,6 +59,7 @@ pub use service::{
     RoutePattern, Service, SignatureAuth,
 };
 pub use settings::{Override, Setting, settings};
+pub use share::Share;
 pub use sources::Sources;
 pub use suggest::closest;
 pub use syntax::Format;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use portway_http1::Known;
 use portway_policy::{App, LimitState, Phase, Reason};
 
+use crate::answer_check::Checked;
 use crate::exchange::{Stop, Surroundings};
 use crate::failure::{Fault, Source};
 use crate::live::Live;
@@ -13,7 +14,7 @@ use crate::peer::Peer;
 use crate::request::{Request, Version};
 use crate::telemetry::{
     Answerer, CallRecord, Event, Gauge, LimitShown, OutcomeId, PHASES, Protocol, RequestId,
-    TraceContext,
+    SeriesId, TraceContext,
 };
 use crate::worker::Worker;
 
@@ -82,6 +83,8 @@ pub(crate) struct Record {
     pub(crate) limit: Option<LimitState>,
     /// What of the contract it does not keep.
     pub(crate) misfits: Option<Box<str>>,
+    /// What came of a check of its answer.
+    pub(crate) checked: Option<Box<Checked>>,
     pub(crate) request_id: RequestId,
     pub(crate) trace: TraceContext,
     pub(crate) status: u16,
@@ -92,6 +95,8 @@ pub(crate) struct Record {
     pub(crate) tries: u8,
     pub(crate) target: Option<SocketAddr>,
     pub(crate) reused: bool,
+    /// Nothing that comes now is part of its time.
+    ended: bool,
     /// How a hidden page of an error began, where it is to be shown.
     pub(crate) error_page: Box<[u8]>,
 }
@@ -114,6 +119,7 @@ impl Record {
             app: None,
             limit: None,
             misfits: None,
+            checked: None,
             request_id: RequestId::choose(given, worker.unix_ms_at(now_us), random),
             trace: TraceContext::from_field(request.only(Known::Traceparent), random),
             status: 0,
@@ -124,6 +130,7 @@ impl Record {
             tries: 0,
             target: None,
             reused: false,
+            ended: false,
             error_page: Box::default(),
         }
     }
@@ -213,9 +220,17 @@ impl Record {
         self.answerer = Answerer::Gateway;
     }
 
+    /// The call is over, though something is still to be found out about it.
+    pub(crate) fn end(&mut self, worker: &Worker) {
+        self.mark_now(Phase::Reshape, worker);
+        self.ended = true;
+    }
+
     /// Writes the line and counts. Called once, when the call is over.
     fn finish(&mut self, worker: &Worker, peer: &Peer, live: &Live, request: &Request) {
-        self.mark_now(Phase::Reshape, worker);
+        if !self.ended {
+            self.end(worker);
+        }
         let total_us = self.now_us - self.started_us;
         let series = match (self.operation(), self.service()) {
             (Some((service, operation)), _) => live.services[service].series[operation],
@@ -225,11 +240,28 @@ impl Record {
         worker.metrics.gauge(Gauge::CallsInFlight, -1);
         worker.metrics.count(series, self.status, total_us, self.bytes_in, self.bytes_out);
         worker.metrics.outcome(self.outcome);
+        if self.misfits.is_some() || self.checked.is_some() {
+            self.count_checks(worker, series);
+        }
         if self.tries > 1 {
             (1..self.tries).for_each(|_| worker.metrics.add(Event::Retry));
         }
         if worker.shared.logs_calls {
             self.write_line(worker, peer, live, request, total_us);
+        }
+    }
+
+    /// What came of checks against the contract, by operation.
+    #[cold]
+    fn count_checks(&self, worker: &Worker, series: SeriesId) {
+        if self.misfits.is_some() {
+            let is_refused = [Reason::ContractBroken, Reason::MediaTypeUnsupported]
+                .map(OutcomeId::from)
+                .contains(&self.outcome);
+            worker.metrics.breach(series, is_refused);
+        }
+        if let Some(checked) = &self.checked {
+            worker.metrics.answer_checked(series, checked.result);
         }
     }
 
@@ -276,6 +308,7 @@ impl Record {
         call.target = self.target;
         call.reused = self.reused;
         call.misfits = self.misfits.as_deref().unwrap_or_default();
+        call.answer_misfits = self.checked.as_ref().map_or("", |checked| &checked.misfits);
         call.user_agent = request.known(Known::UserAgent).unwrap_or_default();
         call.error_page = &self.error_page;
         let mut name = [0; LIMIT_NAME_BYTES];

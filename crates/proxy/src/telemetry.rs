@@ -14,10 +14,10 @@ pub mod stamp;
 pub mod trace;
 pub mod writer;
 
-pub use metrics::{BackendView, Breaker, EndpointView, SnapshotView, Views};
 pub use metrics::{
-    Bound, Ceilings, Event, Gauge, Metrics, OutcomeId, SeriesId, Wire, WorkerMetrics,
+    AnswerResult, Bound, Ceilings, Event, Gauge, Metrics, OutcomeId, SeriesId, Wire, WorkerMetrics,
 };
+pub use metrics::{BackendView, Breaker, EndpointView, SnapshotView, Views};
 pub use record::{Answerer, CallRecord, LimitShown, PHASE_WORDS, PHASES, Protocol};
 pub use sink::{LogCounts, LogSink, LogTarget};
 pub use trace::{Random, RequestId, TraceContext};

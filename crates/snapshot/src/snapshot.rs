@@ -12,7 +12,7 @@ use portway_model::{Bounds, ErrorForm, Name};
 use portway_policy::{Answers, Cors, Headers, ParamSpans, Rules, Shape};
 
 use crate::backend::Backend;
-use crate::checks::Checks;
+use crate::checks::{AnswerSample, Checks};
 use crate::compile::Origin;
 use crate::dispatch::lenient::Lenient;
 use crate::dispatch::{Facts, Verdict};
@@ -81,6 +81,8 @@ pub struct Operation {
     pub body_bytes: u64,
     /// What its calls are checked for; `None` where nothing is.
     pub checks: Option<Box<Checks>>,
+    /// What a sample of its answers is checked for.
+    pub answer_sample: Option<Box<AnswerSample>>,
     /// It may be repeated: its method is idempotent (RFC 9110 §9.2.2), or its document says so.
     pub idempotent: bool,
 }

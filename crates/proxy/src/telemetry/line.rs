@@ -56,6 +56,7 @@ pub const FIELDS: &[&str] = &[
     "limit_remaining",
     "limit_reset_s",
     "breaks",
+    "answer_breaks",
     "user_agent",
     "error_page",
 ];
@@ -82,6 +83,7 @@ pub fn push_line(out: &mut Vec<u8>, call: &CallRecord<'_>, stamp: &mut Stamp) {
     push_outcome(out, call);
     push_backend(out, call);
     text(out, b",\"breaks\":\"", call.misfits.as_bytes(), TEXT_BYTES_MAX);
+    text(out, b",\"answer_breaks\":\"", call.answer_misfits.as_bytes(), TEXT_BYTES_MAX);
     text(out, b",\"user_agent\":\"", call.user_agent, TEXT_BYTES_MAX);
     text(out, b",\"error_page\":\"", call.error_page, ERROR_PAGE_BYTES_MAX);
     out.extend_from_slice(b"}\n");
