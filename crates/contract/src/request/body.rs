@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use crate::contract::{Content, Contract, FormField, Operation, Response};
 use crate::media::{Charset, Language, MediaType, Range, best};
-use crate::schema::{Builder, Kinds, PROBLEMS_MAX, Problem, SchemaId, Schemas, intake};
+use crate::schema::{Builder, Kinds, PROBLEMS_MAX, Problem, SchemaId, Schemas, Value, intake};
 
 use super::{Head, decode};
 use fields::Fields;
@@ -347,7 +347,7 @@ impl Expectation {
 }
 
 impl Described {
-    fn against(&self, value: &serde_json::Value, bytes: usize, schemas: &Schemas) -> Vec<Problem> {
+    fn against(&self, value: &Value<'_>, bytes: usize, schemas: &Schemas) -> Vec<Problem> {
         match self.schema {
             Some(schema) => Problem::of_verdict(schemas.check(schema, value, bytes)),
             None => Vec::new(),

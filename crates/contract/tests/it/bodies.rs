@@ -194,7 +194,7 @@ fn real_answers_keep_their_own_contracts_mostly() {
         }
     }
     eprintln!("{tried} operations with examples of their answers, {} wrong", wrong.len());
-    let most = tried / 2;
+    let most = tried / 5;
     assert!(
         tried > 100 && wrong.len() <= most,
         "{} of {tried}:\n{}",
