@@ -414,7 +414,7 @@ impl<'s, 'v> Run<'s, 'v> {
             Check::NeedsMembers(all) => {
                 let mut holds = true;
                 for (name, needed) in all {
-                    if members.contains_key(&**name) {
+                    if members.contains_key(name) {
                         holds &= self.required(needed, members, "dependentRequired");
                     }
                 }
@@ -423,7 +423,7 @@ impl<'s, 'v> Run<'s, 'v> {
             Check::NeedsSchema(all) => {
                 let mut holds = true;
                 for (name, id) in all {
-                    if members.contains_key(&**name) {
+                    if members.contains_key(name) {
                         holds &= self.apply(*id, value, seen.as_deref_mut());
                     }
                 }
@@ -439,7 +439,7 @@ impl<'s, 'v> Run<'s, 'v> {
     fn required(&mut self, names: &[Box<str>], members: &Map<'_>, rule: &'static str) -> bool {
         let mut holds = true;
         for name in names {
-            if !members.contains_key(&**name) {
+            if !members.contains_key(name) {
                 holds = self.wrong(rule, || format!("must have the member {name:?}"));
                 if self.quiet > 0 {
                     return false;
@@ -453,7 +453,7 @@ impl<'s, 'v> Run<'s, 'v> {
     fn unsent(&mut self, names: &[Box<str>], rule: &'static str, members: &'v Map<'v>) -> bool {
         let mut holds = true;
         for name in names {
-            if let Some((name, _)) = members.get_key_value(&**name) {
+            if let Some((name, _)) = members.get_key_value(name) {
                 self.path.push(Step::Member(name));
                 holds = self.wrong(rule, || "is not for this direction".to_owned());
                 self.path.pop();

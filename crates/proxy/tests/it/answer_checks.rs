@@ -129,9 +129,9 @@ fn answers_are_counted_and_logged_and_pass_as_they_are() {
         }
     }
     // Neither of these has a body, whatever its head says.
-    client.send(format!(
+    client.send(
         "GET /things/1 HTTP/1.1\r\nHost: a\r\nX-Say: HTTP/1.1 304 Same\\r\\nContent-Type: x/y\\r\\n\\r\\n\r\n\r\n"
-    ));
+    );
     assert_eq!(client.answer().status, 304);
     client.send(format!(
         "HEAD /things/1 HTTP/1.1\r\nHost: a\r\nX-Say: {JSON}Content-Length: 8\\r\\n\\r\\n\r\n\r\n"
