@@ -11,6 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (schema, value) = bytes.split_at(at);
     let Ok(value) = intake::read(value, &intake::Bounds::default()) else { return };
     let Ok(schema) = intake::read(schema, &intake::Bounds::default()) else { return };
+    let schema = schema.to_json();
     for dialect in [Dialect::Draft4, Dialect::OpenApi30, Dialect::Draft202012] {
         let mut builder = Builder::new(dialect, &[("contract:///fuzz", &schema)]);
         let id = builder.document(0).expect("a document");

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use portway_contract::request::{Head, Wanted, compile};
+use portway_contract::request::{Head, Wanted, Wish, compile};
 use portway_contract::schema::{Builder, Dialect, Verdict, intake};
 use portway_contract::{Limits, NoFiles, read};
 use serde_json::{Value, json};
@@ -96,5 +96,112 @@ fn body(c: &mut Criterion) {
     });
 }
 
-criterion_group!(checks, parameters, body);
+const BODIES: &str = r"
+openapi: 3.0.3
+info: {title: Shop, version: '1'}
+paths:
+  /orders:
+    post:
+      requestBody:
+        required: true
+        content:
+          application/json: {schema: {$ref: '#/components/schemas/Order'}}
+          application/x-www-form-urlencoded: {schema: {$ref: '#/components/schemas/Contact'}}
+          multipart/form-data: {schema: {$ref: '#/components/schemas/Contact'}}
+      responses: {'200': {description: ok}}
+components:
+  schemas:
+    Order:
+      type: object
+      required: [customer, lines]
+      additionalProperties: false
+      properties:
+        customer: {$ref: '#/components/schemas/Customer'}
+        lines: {type: array, minItems: 1, maxItems: 100, items: {$ref: '#/components/schemas/Line'}}
+        note: {type: string, maxLength: 200}
+    Customer:
+      type: object
+      required: [name, email]
+      properties:
+        name: {type: string, minLength: 1}
+        email: {type: string, pattern: '^[^@]+@[^@]+$'}
+        vip: {type: boolean}
+    Line:
+      type: object
+      required: [sku, quantity]
+      additionalProperties: false
+      properties:
+        sku: {type: string, pattern: '^SKU-[0-9]{4}$'}
+        title: {type: string}
+        quantity: {type: integer, minimum: 1, maximum: 99}
+        price: {type: number, minimum: 0}
+        tags: {type: array, items: {enum: [new, sale, last]}}
+    Contact:
+      type: object
+      required: [name]
+      properties:
+        name: {type: string, maxLength: 64}
+        age: {type: integer, minimum: 0}
+        topics: {type: array, items: {type: string}}
+        message: {type: string, maxLength: 2000}
+";
+
+/// A head with a media type in it.
+struct Typed(&'static str);
+
+impl Head for Typed {
+    fn path(&self, _: usize) -> Option<&str> {
+        None
+    }
+
+    fn query(&self) -> &str {
+        ""
+    }
+
+    fn header(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
+        if name == "content-type" {
+            see(self.0.as_bytes());
+        }
+    }
+}
+
+/// Bodies of a kilobyte, from the head to the verdict.
+fn bodies(c: &mut Criterion) {
+    let outcome = read("shop.yaml", BODIES.as_bytes(), &NoFiles, &Limits::default());
+    let contract = outcome.contract.expect("a contract");
+    let (mut all, _) = compile(&contract, |_| Some(Wanted::default()));
+    let checks = all.remove(0).expect("checks");
+    let message = "a few words that somebody wrote, ".repeat(28);
+    let form =
+        format!("name=Anna+Example&age=41&topics=a&topics=b&message={}", message.replace(' ', "+"));
+    let mut parts = String::new();
+    for (name, value) in [
+        ("name", "Anna Example"),
+        ("age", "41"),
+        ("topics", "a"),
+        ("topics", "b"),
+        ("message", &message),
+    ] {
+        parts.push_str(&format!(
+            "--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        ));
+    }
+    parts.push_str("--x--\r\n");
+    for (row, media, body) in [
+        ("JSON of a kilobyte, judged", "application/json", order()),
+        ("form of a kilobyte, judged", "application/x-www-form-urlencoded", form),
+        ("parts of a kilobyte, judged", "multipart/form-data; boundary=x", parts),
+    ] {
+        let judge = || {
+            let Wish::Hold(plan) = checks.wish(black_box(&Typed(media)), true) else {
+                panic!("a plan")
+            };
+            checks.body(&plan, black_box(body.as_bytes()))
+        };
+        assert_eq!(judge(), []);
+        c.bench_function(row, |b| b.iter(judge));
+    }
+}
+
+criterion_group!(checks, parameters, body, bodies);
 criterion_main!(checks);

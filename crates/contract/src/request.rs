@@ -5,20 +5,22 @@
 //! several ways keeps the contract if one of them does. All problems are told, in bounds; what they say comes
 //! from the contract, never from the call. Parameters that the contract does not know are let through.
 
+mod answer;
 mod body;
 mod decode;
 mod form;
 
+pub use answer::{AnswerChecks, Judgement, compile_answers};
 pub use body::{Bounds, Plan, Wish};
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use crate::contract::{Contract, Location, Operation, Parameter, Style};
-use crate::schema::{Builder, Finding, PROBLEMS_MAX, Problem, SchemaId, Schemas, intake};
+use crate::schema::{Builder, Finding, PROBLEMS_MAX, Problem, SchemaId, Schemas, Value, intake};
 use form::Form;
 
 /// The head of a call, as far as parameters stand in it.
@@ -215,7 +217,7 @@ fn expected<'c>(
 ) -> Unfinished {
     let schema = parameter.schema.as_ref().and_then(|place| builder.place(contract, place));
     let declared = parameter.declared.as_ref().and_then(|place| contract.node(place));
-    let flag = |name: &str| declared.and_then(|value| value.get(name)).and_then(Value::as_bool);
+    let flag = |name: &str| declared.and_then(|value| value.get(name)).and_then(Json::as_bool);
     let index = operation.template.parameters().position(|name| name == parameter.name);
     let is_json = parameter.media_type.as_deref().is_some_and(is_json);
     // What is written in another media type is text for its backend.
@@ -461,7 +463,7 @@ impl RequestChecks {
         }
     }
 
-    fn judge(&self, schema: SchemaId, value: &Value, bytes: usize) -> Vec<Problem> {
+    fn judge(&self, schema: SchemaId, value: &Value<'_>, bytes: usize) -> Vec<Problem> {
         Problem::of_verdict(self.schemas.check(schema, value, bytes))
     }
 }

@@ -21,15 +21,17 @@ mod pattern;
 mod problem;
 mod same;
 mod validate;
+mod value;
 
 pub use compile::{Builder, Finding};
 pub use kinds::Kinds;
 pub use make::Unmade;
 pub use problem::{PROBLEMS_MAX, Problem};
 pub use validate::Verdict;
+pub use value::{Map, Value};
 
 use regex::Regex;
-use serde_json::{Number, Value};
+use serde_json::Number;
 
 use crate::contract::SpecVersion;
 
@@ -104,7 +106,7 @@ impl Types {
     ];
 
     /// The types that a value is of.
-    fn of(value: &Value) -> Self {
+    fn of(value: &Value<'_>) -> Self {
         match value {
             Value::Null => Self::NULL,
             Value::Bool(_) => Self::BOOLEAN,
@@ -147,10 +149,10 @@ struct Node {
 /// A keyword, or those that belong together.
 #[derive(Debug)]
 enum Check {
-    Const(Value),
+    Const(Value<'static>),
     Enum {
         texts: Box<[Box<str>]>,
-        others: Box<[Value]>,
+        others: Box<[Value<'static>]>,
     },
     MultipleOf(Number),
     Least {

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, shape};
+use crate::{ByteSize, Share, shape};
 
 /// What callers get to see of the answers of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,18 @@ pub struct Answers {
     /// Answers a status of 5xx with a problem document in place of the application's own page, which often shows stack traces. `on`, or a map with details.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hide_errors: Option<HideErrors>,
+    /// The share of the application's answers that are checked against the contract while they pass: what is wrong is counted and logged, and nothing changes for callers. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Share>,
+}
+
+impl Answers {
+    /// Whether callers get to see anything else than the application says.
+    #[must_use]
+    pub fn changes_something(&self) -> bool {
+        let Self { mask, cookies, security_headers, hide_errors, check: _ } = self;
+        mask.is_some() || cookies.is_some() || security_headers.is_some() || hide_errors.is_some()
+    }
 }
 
 /// Which fields and hosts are hidden.

@@ -20,6 +20,7 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
         "portway-limit" => text.parse::<Limit>().map(drop),
         "portway-quota" => text.parse::<Quota>().map(drop),
         "portway-duration" => text.parse::<Duration>().map(drop),
+        "portway-share" => text.parse::<Share>().map(drop),
         "portway-size" => text.parse::<ByteSize>().map(drop),
         "portway-route" => text.parse::<RoutePattern>().map(drop),
         "portway-host-header" => text.parse::<HostHeader>().map(drop),

@@ -32,6 +32,7 @@ pub mod secret;
 pub mod service;
 pub mod settings;
 mod shape;
+pub mod share;
 pub mod sources;
 mod suggest;
 pub mod syntax;
@@ -67,6 +68,7 @@ pub use service::{
     OperationPolicy, RoutePattern, Service, SignatureAuth,
 };
 pub use settings::{Override, Setting, settings};
+pub use share::Share;
 pub use sources::Sources;
 pub use suggest::closest;
 pub use syntax::Format;

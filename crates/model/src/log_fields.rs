@@ -38,6 +38,7 @@ pub const LOG_FIELDS: &[&str] = &[
     "limit_remaining",
     "limit_reset_s",
     "breaks",
+    "answer_breaks",
     "user_agent",
     "error_page",
 ];

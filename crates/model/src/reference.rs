@@ -287,12 +287,13 @@ fn collect_references(schema: &Value, field: &str, found: &mut Vec<(String, Stri
 
 /// Whether a definition is a text with a grammar, which the introduction explains.
 fn is_grammar(name: &str) -> bool {
-    ["Name", "Limit", "Quota", "Duration", "ByteSize", "RoutePattern"].contains(&name)
+    ["Name", "Limit", "Quota", "Duration", "ByteSize", "RoutePattern", "Share"].contains(&name)
 }
 
 fn title_of(name: &str) -> String {
     match name {
         "ByteSize" => "size".to_owned(),
+        "Share" => "share".to_owned(),
         "RoutePattern" => "route".to_owned(),
         "HostHeader" => "host header".to_owned(),
         _ => {

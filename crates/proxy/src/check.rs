@@ -50,7 +50,7 @@ pub(crate) fn head(
             None
         }
         wish @ (Wish::Unsupported | Wish::Encoded) => {
-            unreadable(checks, &wish, &mut misfits, worker)?;
+            unreadable(checks, &wish, &mut misfits, record, worker)?;
             None
         }
         Wish::Hold(plan) => Some(plan),
@@ -73,11 +73,18 @@ fn unreadable(
     checks: &Checks,
     wish: &Wish,
     misfits: &mut Vec<Misfit>,
+    record: &mut Record,
     worker: &Worker,
 ) -> Result<(), Stop> {
     let is_encoded = *wish == Wish::Encoded;
     let detail = if is_encoded { Detail::Identity } else { Detail::Accept(checks.accept().into()) };
     if checks.enforced && misfits.is_empty() {
+        let shown = if is_encoded {
+            "header:Content-Encoding contentEncoding"
+        } else {
+            "header:Content-Type contentType"
+        };
+        record.misfits = Some(shown.into());
         worker.metrics.add(Event::BreachRefused);
         return Err(Stop::from(Refusal { reason: Reason::MediaTypeUnsupported, detail }));
     }
@@ -206,7 +213,7 @@ fn errors(misfits: &[Misfit]) -> Box<str> {
 
 /// What is wrong, for the log, behind what was `known` before: `query:limit maximum, body required`. Pointers can have
 /// names in them that the caller chose, so they are left out.
-fn shown(known: &str, misfits: &[Misfit]) -> Box<str> {
+pub(crate) fn shown(known: &str, misfits: &[Misfit]) -> Box<str> {
     let mut text = String::from(known);
     for misfit in misfits {
         let problem = &misfit.problem;

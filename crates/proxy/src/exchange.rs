@@ -10,11 +10,12 @@ use std::sync::Arc;
 use portway_contract::request::Plan;
 use portway_http1::{Framing, Known, Reject, ResponseHead};
 use portway_policy::{
-    Answers, Body, Call, Certificate, CertificateFault, Clock as _, Cors, Detail, ParamSpans,
+    Body, Call, Certificate, CertificateFault, Clock as _, Cors, Detail, ParamSpans,
     Permit, Phase, Reason, Refusal, Scheme, Verdict,
 };
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
+use crate::answer_check;
 use crate::check;
 use crate::dispatch::{self, Leg};
 use crate::failure::{Failure, Fault};
@@ -196,9 +197,16 @@ async fn answer(
         let hide = hidden::answer(around, decision, incoming, &mut leg, &head, settings, telling);
         return Box::pin(hide).await;
     }
+    let sample = match &operation.answer_sample {
+        Some(sample) => answer_check::begin(sample, around, leg.parts().0, &head, record),
+        None => None,
+    };
     reshape(around, decision, incoming, leg.parts().0, &head, record)?;
-    let answers = service.answers.as_ref();
-    carry(around, incoming, &mut leg, (state, settings, answers), timer, record).await?;
+    let mut download = Download::new(service.answers.as_ref(), sample);
+    carry(around, incoming, &mut leg, (state, settings, &mut download), timer, record).await?;
+    if let Some(sample) = download.sample {
+        sample.end(around, decision, record);
+    }
     leg.release(around, record.now_us() / 1_000 + settings.keep_alive_ms);
     incoming.leave_body();
     Ok(())
@@ -458,7 +466,7 @@ async fn carry(
     around: &Surroundings<'_>,
     incoming: &mut Incoming,
     leg: &mut Leg,
-    (state, settings, answers): (&BackendState, &Settings, Option<&Answers>),
+    (state, settings, download): (&BackendState, &Settings, &mut Download<'_>),
     timer: &mut Timer,
     record: &mut Record,
 ) -> Result<(), Stop> {
@@ -471,10 +479,8 @@ async fn carry(
         idle_ms: settings.idle_ms,
         write_ms: bounds.write_ms_over(around.request.version),
     };
-    let mut download = Download::new(answers);
     let carried =
-        transfer::carry(incoming, outgoing, upload, &mut download, timer, (clock, &deadlines))
-            .await;
+        transfer::carry(incoming, outgoing, upload, download, timer, (clock, &deadlines)).await;
     record.bytes_in = upload.bytes;
     record.bytes_out = download.bytes;
     if let Err(Stop::Cut(fault @ (Fault::BackendBodyBroken | Fault::BackendBodyTimeout))) = carried

@@ -77,17 +77,17 @@ impl Held {
 }
 
 /// A share of the bytes that all bodies held may have.
-struct Lease {
+pub(crate) struct Lease {
     worker: Rc<Worker>,
     bytes: usize,
 }
 
 impl Lease {
-    fn new(worker: &Rc<Worker>) -> Self {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
         Self { worker: Rc::clone(worker), bytes: 0 }
     }
 
-    fn set(&mut self, bytes: usize) {
+    pub(crate) fn set(&mut self, bytes: usize) {
         let held = &self.worker.shared.held_bytes;
         if bytes >= self.bytes {
             held.fetch_add((bytes - self.bytes) as u64, Ordering::Relaxed);
@@ -99,7 +99,7 @@ impl Lease {
     }
 
     /// Grows to `bytes`; says `false`, and stays, where all together would have more than `most`.
-    fn grow(&mut self, bytes: usize, most: u64) -> bool {
+    pub(crate) fn grow(&mut self, bytes: usize, most: u64) -> bool {
         let before = self.bytes;
         self.set(bytes.max(before));
         let fits = self.worker.shared.held_bytes.load(Ordering::Relaxed) <= most;

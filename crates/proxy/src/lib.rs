@@ -5,6 +5,7 @@
 //! Health checks, name look-ups and everything else that is not a call run on the control runtime.
 //! This room assumes a compiled `Snapshot`; it knows no SQL, no functions and no management API.
 
+mod answer_check;
 mod body;
 mod buffer;
 mod check;

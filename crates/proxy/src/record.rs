@@ -6,6 +6,7 @@ use std::sync::Arc;
 use portway_http1::Known;
 use portway_policy::{App, LimitState, Phase, Reason};
 
+use crate::answer_check::Checked;
 use crate::exchange::{Stop, Surroundings};
 use crate::failure::{Fault, Source};
 use crate::live::Live;
@@ -13,7 +14,7 @@ use crate::peer::Peer;
 use crate::request::{Request, Version};
 use crate::telemetry::{
     Answerer, CallRecord, Event, Gauge, LimitShown, OutcomeId, PHASES, Protocol, RequestId,
-    TraceContext, Tracer,
+    SeriesId, TraceContext, Tracer,
 };
 use crate::worker::Worker;
 
@@ -93,6 +94,8 @@ pub(crate) struct Record {
     pub(crate) limit: Option<LimitState>,
     /// What of the contract it does not keep.
     pub(crate) misfits: Option<Box<str>>,
+    /// What came of a check of its answer.
+    pub(crate) checked: Option<Box<Checked>>,
     pub(crate) request_id: RequestId,
     pub(crate) trace: TraceContext,
     pub(crate) status: u16,
@@ -107,6 +110,8 @@ pub(crate) struct Record {
     mocked: bool,
     /// What few calls have.
     pub(crate) more: Option<Box<More>>,
+    /// Nothing that comes now is part of its time.
+    ended: bool,
 }
 
 impl Record {
@@ -127,6 +132,7 @@ impl Record {
             app: None,
             limit: None,
             misfits: None,
+            checked: None,
             request_id: RequestId::choose(given, worker.unix_ms_at(now_us), random),
             trace: TraceContext::from_field(request.only(Known::Traceparent), random),
             status: 0,
@@ -139,6 +145,7 @@ impl Record {
             reused: false,
             mocked: false,
             more: None,
+            ended: false,
         }
     }
 
@@ -236,9 +243,17 @@ impl Record {
         self.answered_here();
     }
 
+    /// The call is over, though something is still to be found out about it.
+    pub(crate) fn end(&mut self, worker: &Worker) {
+        self.mark_now(Phase::Reshape, worker);
+        self.ended = true;
+    }
+
     /// Writes the line and counts. Called once, when the call is over.
     fn finish(&mut self, worker: &Worker, peer: &Peer, live: &Live, request: &Request) {
-        self.mark_now(Phase::Reshape, worker);
+        if !self.ended {
+            self.end(worker);
+        }
         let total_us = self.now_us - self.started_us;
         let series = match (self.operation(), self.service()) {
             (Some((service, operation)), _) => live.services[service].series[operation],
@@ -248,6 +263,9 @@ impl Record {
         worker.metrics.gauge(Gauge::CallsInFlight, -1);
         worker.metrics.count(series, self.status, total_us, self.bytes_in, self.bytes_out);
         worker.metrics.outcome(self.outcome);
+        if self.misfits.is_some() || self.checked.is_some() {
+            self.count_checks(worker, series);
+        }
         if self.tries > 1 {
             (1..self.tries).for_each(|_| worker.metrics.add(Event::Retry));
         }
@@ -263,6 +281,20 @@ impl Record {
                 self.trace.trace_id(),
                 worker.unix_ms_at(self.now_us),
             );
+        }
+    }
+
+    /// What came of checks against the contract, by operation.
+    #[cold]
+    fn count_checks(&self, worker: &Worker, series: SeriesId) {
+        if self.misfits.is_some() {
+            let is_refused = [Reason::ContractBroken, Reason::MediaTypeUnsupported]
+                .map(OutcomeId::from)
+                .contains(&self.outcome);
+            worker.metrics.breach(series, is_refused);
+        }
+        if let Some(checked) = &self.checked {
+            worker.metrics.answer_checked(series, checked.result);
         }
     }
 
@@ -310,6 +342,7 @@ impl Record {
         call.reused = self.reused;
         call.mocked = self.mocked;
         call.misfits = self.misfits.as_deref().unwrap_or_default();
+        call.answer_misfits = self.checked.as_ref().map_or("", |checked| &checked.misfits);
         call.user_agent = privacy.user_agent(request.known(Known::UserAgent).unwrap_or_default());
         call.error_page = self.more.as_ref().map_or(&[], |more| &more.error_page);
         let mut name = [0; LIMIT_NAME_BYTES];

@@ -21,10 +21,11 @@ pub mod trace;
 pub mod writer;
 
 pub use fields::{LogFields, Wanted};
-pub use metrics::{BackendView, Breaker, EndpointView, SnapshotView, Views};
 pub use metrics::{
-    Bound, Ceilings, Event, Gauge, Metrics, MetricsForm, OutcomeId, SeriesId, Wire, WorkerMetrics,
+    AnswerResult, Bound, Ceilings, Event, Gauge, Metrics, MetricsForm, OutcomeId, SeriesId, Wire,
+    WorkerMetrics,
 };
+pub use metrics::{BackendView, Breaker, EndpointView, SnapshotView, Views};
 pub use privacy::Privacy;
 pub use record::{Answerer, CallRecord, LimitShown, PHASE_WORDS, PHASES, Protocol};
 pub use sampling::Sampling;

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use portway_http1::{HeadLimits, Reject, RequestKind, ResponseHead};
 use portway_policy::{Answers, Reason};
 
+use crate::answer_check::Sample;
 use crate::body::{Broken, Part};
 use crate::exchange::Stop;
 use crate::failure::{Failure, Fault};
@@ -273,11 +274,13 @@ pub(crate) struct Download<'a> {
     waiting: Waiting,
     /// Which trailers do not pass.
     answers: Option<&'a Answers>,
+    /// A copy for a check.
+    pub(crate) sample: Option<Box<Sample>>,
 }
 
 impl<'a> Download<'a> {
-    pub(crate) fn new(answers: Option<&'a Answers>) -> Self {
-        Self { bytes: 0, waiting: Waiting::Nobody, answers }
+    pub(crate) fn new(answers: Option<&'a Answers>, sample: Option<Box<Sample>>) -> Self {
+        Self { bytes: 0, waiting: Waiting::Nobody, answers, sample }
     }
 
     /// Moves what can be moved; ready when the caller has taken the whole answer.
@@ -298,6 +301,9 @@ impl<'a> Download<'a> {
             match outgoing.poll_body(cx) {
                 Poll::Ready(Ok(Part::Data)) => match incoming.poll_send(cx, outgoing.body()) {
                     Poll::Ready(Ok(count)) => {
+                        if let Some(sample) = &mut self.sample {
+                            sample.passes(&outgoing.body()[..count]);
+                        }
                         outgoing.consume(count);
                         self.bytes += count as u64;
                         turn += count;

@@ -1,6 +1,7 @@
 //! What the calls of an operation are checked for, and what becomes of those that do not keep the contract.
 
-use portway_contract::request::{Head, Misfit, Plan, RequestChecks, Wish};
+use portway_contract::request::{AnswerChecks, Head, Misfit, Plan, RequestChecks, Wish};
+use portway_model::Share;
 use portway_policy::{Body, Call};
 
 /// The checks of an operation. There is one only if something is checked.
@@ -44,6 +45,15 @@ impl Checks {
             if self.enforced { "what is wrong is refused" } else { "what is wrong is reported" };
         format!("{what}; {then}")
     }
+}
+
+/// What a sample of the answers of an operation is checked for.
+#[derive(Debug)]
+pub struct AnswerSample {
+    /// The checks.
+    pub checks: AnswerChecks,
+    /// How many answers are checked.
+    pub share: Share,
 }
 
 /// A call as the contract sees it.

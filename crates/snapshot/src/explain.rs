@@ -357,7 +357,7 @@ impl Service {
             gates: rules.gates.iter().map(|gate| format!("{} at once", gate.max)).collect(),
             timeout_ms: operation.timeout_ms,
             body_bytes: operation.body_bytes,
-            check: operation.checks.as_ref().map(|checks| checks.words()).unwrap_or_default(),
+            check: checked(operation),
             idempotent: operation.idempotent,
             backend: self.backend_route(operation, path, query, host),
         }
@@ -588,6 +588,14 @@ impl fmt::Display for Route {
         line("sets", &joined(&self.backend.set_headers, &self.backend.set_query))?;
         line("drops", &joined(&self.backend.drop_headers, &self.backend.drop_query))
     }
+}
+
+/// What is checked against the contract.
+fn checked(operation: &Operation) -> String {
+    let calls = operation.checks.as_ref().map(|checks| checks.words());
+    let answers = operation.answer_sample.as_ref();
+    let answers = answers.map(|sample| format!("{} of the answers are reported on", sample.share));
+    calls.into_iter().chain(answers).collect::<Vec<_>>().join("; ")
 }
 
 /// Names of headers, then of query parameters.

@@ -21,7 +21,7 @@ pub use backend::{Backend, Target, TargetFault};
 pub use canonical::{
     Canonical, HostFault, PathFault, PathFaultKind, canonical_host, canonical_path,
 };
-pub use checks::Checks;
+pub use checks::{AnswerSample, Checks};
 pub use compile::{Compiled, Files, Secrets, compile};
 pub use explain::{ExplainRequest, Explanation};
 pub use mocks::Mocked;

@@ -12,7 +12,7 @@ use portway_model::{Bounds, ErrorForm, Name};
 use portway_policy::{Answers, Cors, Headers, ParamSpans, Rules, Shape};
 
 use crate::backend::Backend;
-use crate::checks::Checks;
+use crate::checks::{AnswerSample, Checks};
 use crate::compile::Origin;
 use crate::dispatch::lenient::Lenient;
 use crate::dispatch::{Facts, Verdict};
@@ -84,6 +84,8 @@ pub struct Operation {
     pub checks: Option<Box<Checks>>,
     /// What answers its calls, if not a backend.
     pub mock: Option<Box<Mocked>>,
+    /// What a sample of its answers is checked for.
+    pub answer_sample: Option<Box<AnswerSample>>,
     /// It may be repeated: its method is idempotent (RFC 9110 §9.2.2), or its document says so.
     pub idempotent: bool,
 }

@@ -10,9 +10,9 @@ mod nested;
 
 use std::borrow::Cow;
 
-use crate::contract::{Body, Contract, Operation};
+use crate::contract::{Content, Contract, FormField, Operation, Response};
 use crate::media::{Charset, Language, MediaType, Range, best};
-use crate::schema::{Builder, Kinds, PROBLEMS_MAX, Problem, SchemaId, Schemas, intake};
+use crate::schema::{Builder, Kinds, PROBLEMS_MAX, Problem, SchemaId, Schemas, Value, intake};
 
 use super::{Head, decode};
 use fields::Fields;
@@ -112,9 +112,21 @@ impl Unfinished {
         let is_odd = matches!(operation.method.as_str(), "GET" | "HEAD");
         Some(Self {
             required: body.required && !is_odd,
-            contents: contents(contract, body, builder),
+            contents: contents(contract, (&body.content, &body.form), builder),
             bounds,
         })
+    }
+
+    /// Of an answer. One whose body is described has a body.
+    pub(super) fn of_answer<'c>(
+        contract: &'c Contract,
+        response: &'c Response,
+        builder: &mut Builder<'c>,
+        bounds: Bounds,
+    ) -> Option<Self> {
+        let contents = contents(contract, (&response.content, &[]), builder);
+        let required = contents.iter().any(|(_, schema, _)| schema.is_some());
+        (!contents.is_empty()).then_some(Self { required, contents, bounds })
     }
 
     pub(super) fn finish(self, schemas: &Schemas) -> Expectation {
@@ -152,9 +164,13 @@ impl Unfinished {
 
 type Unread = (Option<Range>, Option<SchemaId>, Option<fields::Unfinished>);
 
-fn contents<'c>(contract: &'c Contract, body: &'c Body, builder: &mut Builder<'c>) -> Vec<Unread> {
-    let mut all = Vec::with_capacity(body.content.len());
-    for content in &body.content {
+fn contents<'c>(
+    contract: &'c Contract,
+    (contents, form): (&'c [Content], &'c [FormField]),
+    builder: &mut Builder<'c>,
+) -> Vec<Unread> {
+    let mut all = Vec::with_capacity(contents.len());
+    for content in contents {
         let range = Range::parse(&content.media_type);
         let schema = content.schema.as_ref().and_then(|place| builder.place(contract, place));
         let may_be_form = range
@@ -163,8 +179,8 @@ fn contents<'c>(contract: &'c Contract, body: &'c Body, builder: &mut Builder<'c
         let fields = match schema {
             _ if !may_be_form => None,
             Some(schema) => Some(fields::Unfinished::of_content(contract, content, schema)),
-            None if body.form.is_empty() => None,
-            None => Some(fields::Unfinished::of_old(contract, &body.form, builder)),
+            None if form.is_empty() => None,
+            None => Some(fields::Unfinished::of_old(contract, form, builder)),
         };
         all.push((range, schema, fields));
     }
@@ -331,7 +347,7 @@ impl Expectation {
 }
 
 impl Described {
-    fn against(&self, value: &serde_json::Value, bytes: usize, schemas: &Schemas) -> Vec<Problem> {
+    fn against(&self, value: &Value<'_>, bytes: usize, schemas: &Schemas) -> Vec<Problem> {
         match self.schema {
             Some(schema) => Problem::of_verdict(schemas.check(schema, value, bytes)),
             None => Vec::new(),

@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Number, Value};
+use serde_json::Number;
 
 use super::form::MemberKinds;
 use super::{Expected, Pair};
 use crate::contract::Style;
-use crate::schema::Kinds;
+use crate::schema::{Kinds, Map, Value};
 
 /// What a call has of one parameter.
 pub(super) enum Given<'g, 'q> {
@@ -103,7 +103,7 @@ pub(super) fn cookies<'c>(fields: &'c [String], name: &str) -> Vec<&'c str> {
 pub(super) fn values(
     expected: &Expected,
     given: &Given<'_, '_>,
-    see: &mut dyn FnMut(Value) -> bool,
+    see: &mut dyn FnMut(Value<'static>) -> bool,
 ) {
     if let Some(text) = scalar_text(expected, given)
         && scalars(&text, expected.form.scalar, see)
@@ -143,18 +143,22 @@ fn scalar_text<'g>(expected: &Expected, given: &'g Given<'_, '_>) -> Option<Cow<
 }
 
 /// The values of one text, likeliest first. Says whether `see` was content.
-pub(super) fn scalars(text: &str, kinds: Kinds, see: &mut dyn FnMut(Value) -> bool) -> bool {
+pub(super) fn scalars(
+    text: &str,
+    kinds: Kinds,
+    see: &mut dyn FnMut(Value<'static>) -> bool,
+) -> bool {
     let likely = likeliest(text, kinds);
     let is_text = likely.is_string();
     if see(likely) {
         return true;
     }
-    !is_text && kinds.string && see(Value::String(text.to_owned()))
+    !is_text && kinds.string && see(Value::text(text.to_owned()))
 }
 
 /// The value that a text stands for, if values may be of these kinds. A text that is nothing else is itself, also
 /// where none is allowed: that is then what is wrong with it.
-pub(super) fn likeliest(text: &str, kinds: Kinds) -> Value {
+pub(super) fn likeliest(text: &str, kinds: Kinds) -> Value<'static> {
     if kinds.number
         && let Some(number) = number(text)
     {
@@ -164,7 +168,7 @@ pub(super) fn likeliest(text: &str, kinds: Kinds) -> Value {
         "true" if kinds.boolean => Value::Bool(true),
         "false" if kinds.boolean => Value::Bool(false),
         "" | "null" if kinds.null && !kinds.string => Value::Null,
-        _ => Value::String(text.to_owned()),
+        _ => Value::text(text.to_owned()),
     }
 }
 
@@ -252,11 +256,7 @@ fn delimited<'g>(text: &'g str, style: Style, given: &'g Given<'_, '_>) -> Vec<C
 }
 
 /// The members of an object; nothing if the text is none, or has one twice.
-fn object(
-    expected: &Expected,
-    given: &Given<'_, '_>,
-    kinds: &MemberKinds,
-) -> Option<Map<String, Value>> {
+fn object(expected: &Expected, given: &Given<'_, '_>, kinds: &MemberKinds) -> Option<Map<'static>> {
     let pairs = match given {
         Given::Query(pairs) if pairs.iter().any(|pair| pair.member.is_some()) => {
             let mut own = Vec::with_capacity(pairs.len());
@@ -270,10 +270,10 @@ fn object(
         Given::Query(_) | Given::Cookies(_) => return None,
         Given::Path(text) | Given::Header(text) => written(expected, text, given)?,
     };
-    let mut object = Map::new();
+    let mut object = Map::default();
     for (name, text) in pairs {
         let value = likeliest(&text, kinds.of(&name));
-        if object.insert(name.into_owned(), value).is_some() {
+        if !object.insert(Cow::Owned(name.into_owned()), value) {
             return None;
         }
     }

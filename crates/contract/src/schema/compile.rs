@@ -574,7 +574,7 @@ impl<'a> Part<'_, 'a> {
 
     fn new_assertions(&mut self) {
         if let Some(value) = self.members.get("const") {
-            self.checks.push(Check::Const(value.clone()));
+            self.checks.push(Check::Const(super::Value::from(value).into_owned()));
         }
         if let Some(all) = self.members.get("dependentRequired").and_then(Value::as_object) {
             let names = all
@@ -603,7 +603,7 @@ fn enumeration(list: &[Value]) -> Check {
     for value in list {
         match value {
             Value::String(text) => words.push(Box::from(text.as_str())),
-            other => others.push(other.clone()),
+            other => others.push(super::Value::from(other).into_owned()),
         }
     }
     words.sort();

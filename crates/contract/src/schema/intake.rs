@@ -4,13 +4,15 @@
 //! before a value that is too much has been built. A member given twice is refused, since a backend may
 //! take the other one.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::Number;
 
 use super::problem::{POINTER_BYTES, Problem};
+use super::{Map, Value};
 use crate::pointer;
 
 /// Bounds on one text.
@@ -47,7 +49,7 @@ impl Default for Bounds {
 ///
 /// # Errors
 /// The one problem that ended the reading.
-pub fn read(text: &[u8], bounds: &Bounds) -> Result<Value, Problem> {
+pub fn read<'t>(text: &'t [u8], bounds: &Bounds) -> Result<Value<'t>, Problem> {
     let tally = Tally {
         bounds: Bounds { depth: bounds.depth.min(120), ..*bounds },
         values: Cell::new(0),
@@ -171,9 +173,9 @@ impl Reading<'_> {
 }
 
 impl<'de> DeserializeSeed<'de> for Reading<'_> {
-    type Value = Value;
+    type Value = Value<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
         let count = self.tally.values.get() + 1;
         if count > self.tally.bounds.values {
             return Err(self.tally.refuse(Fault::Values));
@@ -184,44 +186,44 @@ impl<'de> DeserializeSeed<'de> for Reading<'_> {
 }
 
 impl<'de> Visitor<'de> for Reading<'_> {
-    type Value = Value;
+    type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value of JSON")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+    fn visit_unit<E: Error>(self) -> Result<Value<'de>, E> {
         Ok(Value::Null)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value<'de>, E> {
         Ok(Value::Bool(value))
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value<'de>, E> {
         Ok(Value::Number(value.into()))
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value<'de>, E> {
         Ok(Value::Number(value.into()))
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value<'de>, E> {
         self.tally.has_long.set(true);
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value<'de>, E> {
         self.text(text)?;
-        Ok(Value::String(text.to_owned()))
+        Ok(Value::text(text.to_owned()))
     }
 
-    fn visit_string<E: Error>(self, text: String) -> Result<Value, E> {
-        self.text(&text)?;
-        Ok(Value::String(text))
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Value<'de>, E> {
+        self.text(text)?;
+        Ok(Value::String(Cow::Borrowed(text)))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value<'de>, A::Error> {
         let inner = self.deeper()?;
         let mut items = Vec::new();
         loop {
@@ -230,7 +232,12 @@ impl<'de> Visitor<'de> for Reading<'_> {
                     return Err(self.tally.refuse(Fault::Items));
                 }
                 Ok(Some(item)) => items.push(item),
-                Ok(None) => return Ok(Value::Array(items)),
+                Ok(None) => {
+                    if items.capacity() > 2 * items.len() {
+                        items.shrink_to_fit();
+                    }
+                    return Ok(Value::Array(items));
+                }
                 Err(error) => {
                     self.tally.step(|| items.len().to_string());
                     return Err(error);
@@ -239,26 +246,53 @@ impl<'de> Visitor<'de> for Reading<'_> {
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
         let inner = self.deeper()?;
-        let mut members = Map::new();
-        while let Some(name) = map.next_key::<String>()? {
+        let mut members = Map::default();
+        while let Some(name) = map.next_key_seed(Name)? {
             self.text(&name)?;
             if members.len() >= self.tally.bounds.members {
                 return Err(self.tally.refuse(Fault::Members));
             }
-            if members.contains_key(&name) {
-                return Err(self.tally.refuse(Fault::Twice));
-            }
             match map.next_value_seed(inner) {
-                Ok(value) => members.insert(name, value),
+                Ok(value) => members.push(name, value),
                 Err(error) => {
-                    self.tally.step(|| name);
+                    self.tally.step(|| name.into_owned());
                     return Err(error);
                 }
-            };
+            }
+        }
+        if !members.sort() {
+            return Err(self.tally.refuse(Fault::Twice));
         }
         Ok(Value::Object(members))
+    }
+}
+
+/// The name of a member.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
-
-use super::{Check, Types, Verdict};
+use super::{Check, Types, Value, Verdict};
 use crate::pointer;
 
 /// The most problems that are told of one call; what comes after is left out.
@@ -131,9 +129,10 @@ impl Check {
     }
 }
 
-fn demand_enum(texts: &[Box<str>], others: &[Value]) -> String {
+fn demand_enum(texts: &[Box<str>], others: &[Value<'_>]) -> String {
     let mut words = String::from("must be one of ");
-    let all = texts.iter().map(|text| format!("{text:?}")).chain(others.iter().map(shown));
+    let all =
+        texts.iter().map(|text| format!("{text:?}")).chain(others.iter().map(|value| shown(value)));
     for (index, value) in all.enumerate() {
         if words.len() > 200 {
             words.push_str(", …");
@@ -148,8 +147,8 @@ fn demand_enum(texts: &[Box<str>], others: &[Value]) -> String {
 }
 
 /// A value of the contract, shortened.
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
+fn shown(value: &Value<'_>) -> String {
+    let text = value.to_json().to_string();
     match text.char_indices().nth(80) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

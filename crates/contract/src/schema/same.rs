@@ -3,12 +3,10 @@
 
 use std::cmp::Ordering;
 
-use serde_json::Value;
-
-use super::number;
+use super::{Value, number};
 
 /// Whether two values are equal.
-pub(super) fn same(left: &Value, right: &Value) -> bool {
+pub(super) fn same(left: &Value<'_>, right: &Value<'_>) -> bool {
     match (left, right) {
         (Value::String(left), Value::String(right)) => left == right,
         (Value::Array(left), Value::Array(right)) if left.len() != right.len() => false,
@@ -18,7 +16,7 @@ pub(super) fn same(left: &Value, right: &Value) -> bool {
 }
 
 /// Their order. Recurses as deep as the values, whose depth is bounded where they are read.
-pub(super) fn order(left: &Value, right: &Value) -> Ordering {
+pub(super) fn order(left: &Value<'_>, right: &Value<'_>) -> Ordering {
     match (left, right) {
         (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
         (Value::Number(left), Value::Number(right)) => number::order(left, right),
@@ -33,7 +31,7 @@ pub(super) fn order(left: &Value, right: &Value) -> Ordering {
         (Value::Object(left), Value::Object(right)) => {
             // Maps without a stated order are sorted by name.
             left.len().cmp(&right.len()).then_with(|| {
-                let pairs = left.iter().zip(right);
+                let pairs = left.iter().zip(right.iter());
                 pairs
                     .map(|((a, left), (b, right))| a.cmp(b).then_with(|| order(left, right)))
                     .find(|o| o.is_ne())
@@ -44,7 +42,7 @@ pub(super) fn order(left: &Value, right: &Value) -> Ordering {
     }
 }
 
-fn rank(value: &Value) -> u8 {
+fn rank(value: &Value<'_>) -> u8 {
     match value {
         Value::Null => 0,
         Value::Bool(_) => 1,

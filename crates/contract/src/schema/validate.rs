@@ -5,11 +5,9 @@
 //! keyword goes through; when the steps are used up the value is refused as too complex, and nothing else is
 //! said of it. Recursion is as deep as values and in-place references are, both bounded.
 
-use serde_json::{Map, Value};
-
 use super::problem::{POINTER_BYTES, PROBLEMS_MAX, Problem};
 use super::same::{order, same};
-use super::{Check, Members, Node, SchemaId, Schemas, Types, number};
+use super::{Check, Map, Members, Node, SchemaId, Schemas, Types, Value, number};
 use crate::pointer;
 
 /// Steps that every value may cost, however small.
@@ -33,12 +31,12 @@ pub enum Verdict {
 impl Schemas {
     /// Checks a value that was read from `bytes` bytes.
     #[must_use]
-    pub fn check(&self, id: SchemaId, value: &Value, bytes: usize) -> Verdict {
+    pub fn check(&self, id: SchemaId, value: &Value<'_>, bytes: usize) -> Verdict {
         self.check_but(id, value, bytes, &[])
     }
 
     /// Whether a value that was read from `bytes` bytes is what one of the schemas describes.
-    pub(crate) fn any_fits(&self, ids: &[SchemaId], value: &Value, bytes: usize) -> bool {
+    pub(crate) fn any_fits(&self, ids: &[SchemaId], value: &Value<'_>, bytes: usize) -> bool {
         ids.is_empty() || ids.iter().any(|id| self.check(*id, value, bytes) == Verdict::Valid)
     }
 
@@ -46,7 +44,7 @@ impl Schemas {
     pub(crate) fn check_but<'s>(
         &'s self,
         id: SchemaId,
-        value: &Value,
+        value: &Value<'_>,
         bytes: usize,
         opaque: &'s [String],
     ) -> Verdict {
@@ -135,7 +133,7 @@ struct Run<'s, 'v> {
     /// Schema resources entered, outermost first.
     scope: Vec<u32>,
     /// References being followed, with the value that they are applied to.
-    active: Vec<(SchemaId, *const Value)>,
+    active: Vec<(SchemaId, *const Value<'v>)>,
     path: Vec<Step<'v>>,
     problems: Vec<Problem>,
 }
@@ -182,7 +180,7 @@ impl<'s, 'v> Run<'s, 'v> {
         text
     }
 
-    fn apply(&mut self, id: SchemaId, value: &'v Value, outer: Option<&mut Seen<'v>>) -> bool {
+    fn apply(&mut self, id: SchemaId, value: &'v Value<'v>, outer: Option<&mut Seen<'v>>) -> bool {
         let schemas = self.schemas;
         let node = schemas.node(id);
         if !self.pay(1) || self.is_over() {
@@ -231,7 +229,7 @@ impl<'s, 'v> Run<'s, 'v> {
     fn checks(
         &mut self,
         node: &'s Node,
-        value: &'v Value,
+        value: &'v Value<'v>,
         seen: &mut Option<&mut Seen<'v>>,
     ) -> bool {
         let mut holds = true;
@@ -251,7 +249,7 @@ impl<'s, 'v> Run<'s, 'v> {
     fn one(
         &mut self,
         check: &'s Check,
-        value: &'v Value,
+        value: &'v Value<'v>,
         seen: &mut Option<&mut Seen<'v>>,
     ) -> bool {
         match check {
@@ -294,7 +292,7 @@ impl<'s, 'v> Run<'s, 'v> {
     fn follow(
         &mut self,
         target: SchemaId,
-        value: &'v Value,
+        value: &'v Value<'v>,
         seen: &mut Option<&mut Seen<'v>>,
     ) -> bool {
         let key = (target, std::ptr::from_ref(value));
@@ -315,7 +313,7 @@ impl<'s, 'v> Run<'s, 'v> {
     }
 
     /// Applies a schema of which nobody is told whether it fails.
-    fn trial(&mut self, id: SchemaId, value: &'v Value, seen: Option<&mut Seen<'v>>) -> bool {
+    fn trial(&mut self, id: SchemaId, value: &'v Value<'v>, seen: Option<&mut Seen<'v>>) -> bool {
         self.quiet += 1;
         let holds = self.apply(id, value, seen);
         self.quiet -= 1;
@@ -326,7 +324,7 @@ impl<'s, 'v> Run<'s, 'v> {
         &mut self,
         check: &'s Check,
         list: &'s [SchemaId],
-        value: &'v Value,
+        value: &'v Value<'v>,
         seen: &mut Option<&mut Seen<'v>>,
     ) -> bool {
         let mut holds = false;
@@ -344,7 +342,7 @@ impl<'s, 'v> Run<'s, 'v> {
         &mut self,
         check: &'s Check,
         list: &'s [SchemaId],
-        value: &'v Value,
+        value: &'v Value<'v>,
         seen: &mut Option<&mut Seen<'v>>,
     ) -> bool {
         let mut fitting = 0;
@@ -358,7 +356,7 @@ impl<'s, 'v> Run<'s, 'v> {
     }
 
     /// No alternative fits. If only one is for values of this type, its problems are what is wrong.
-    fn none_fits(&mut self, check: &'s Check, list: &'s [SchemaId], value: &'v Value) -> bool {
+    fn none_fits(&mut self, check: &'s Check, list: &'s [SchemaId], value: &'v Value<'v>) -> bool {
         if self.quiet > 0 || self.exhausted {
             return false;
         }
@@ -388,11 +386,11 @@ impl<'s, 'v> Run<'s, 'v> {
         node.types
     }
 
-    fn scalar(&mut self, check: &Check, value: &Value) -> bool {
+    fn scalar(&mut self, check: &Check, value: &Value<'_>) -> bool {
         match (check, value) {
             (Check::Const(expected), _) => same(expected, value),
             (Check::Enum { texts, .. }, Value::String(text)) => {
-                texts.binary_search_by(|known| (**known).cmp(text)).is_ok()
+                texts.binary_search_by(|known| (**known).cmp(&**text)).is_ok()
             }
             (Check::Enum { others, .. }, _) => {
                 self.pay(others.len()) && others.iter().any(|other| same(other, value))
@@ -420,8 +418,8 @@ impl<'s, 'v> Run<'s, 'v> {
     fn object(
         &mut self,
         check: &'s Check,
-        members: &'v Map<String, Value>,
-        value: &'v Value,
+        members: &'v Map<'v>,
+        value: &'v Value<'v>,
         seen: &mut Option<&mut Seen<'v>>,
     ) -> bool {
         let count = members.len() as u64;
@@ -437,7 +435,7 @@ impl<'s, 'v> Run<'s, 'v> {
             Check::NeedsMembers(all) => {
                 let mut holds = true;
                 for (name, needed) in all {
-                    if members.contains_key(&**name) {
+                    if members.contains_key(name) {
                         holds &= self.required(needed, members, "dependentRequired");
                     }
                 }
@@ -446,7 +444,7 @@ impl<'s, 'v> Run<'s, 'v> {
             Check::NeedsSchema(all) => {
                 let mut holds = true;
                 for (name, id) in all {
-                    if members.contains_key(&**name) {
+                    if members.contains_key(name) {
                         holds &= self.apply(*id, value, seen.as_deref_mut());
                     }
                 }
@@ -459,15 +457,10 @@ impl<'s, 'v> Run<'s, 'v> {
         holds || self.wrong(check.rule(), || check.demand())
     }
 
-    fn required(
-        &mut self,
-        names: &[Box<str>],
-        members: &Map<String, Value>,
-        rule: &'static str,
-    ) -> bool {
+    fn required(&mut self, names: &[Box<str>], members: &Map<'_>, rule: &'static str) -> bool {
         let mut holds = true;
         for name in names {
-            if !members.contains_key(&**name) {
+            if !members.contains_key(name) {
                 holds = self.wrong(rule, || format!("must have the member {name:?}"));
                 if self.quiet > 0 {
                     return false;
@@ -478,15 +471,10 @@ impl<'s, 'v> Run<'s, 'v> {
     }
 
     /// Members that are for the other direction only.
-    fn unsent(
-        &mut self,
-        names: &[Box<str>],
-        rule: &'static str,
-        members: &'v Map<String, Value>,
-    ) -> bool {
+    fn unsent(&mut self, names: &[Box<str>], rule: &'static str, members: &'v Map<'v>) -> bool {
         let mut holds = true;
         for name in names {
-            if let Some((name, _)) = members.get_key_value(&**name) {
+            if let Some((name, _)) = members.get_key_value(name) {
                 self.path.push(Step::Member(name));
                 holds = self.wrong(rule, || "is not for this direction".to_owned());
                 self.path.pop();
@@ -498,7 +486,7 @@ impl<'s, 'v> Run<'s, 'v> {
         holds
     }
 
-    fn below(&mut self, step: Step<'v>, id: SchemaId, value: &'v Value) -> bool {
+    fn below(&mut self, step: Step<'v>, id: SchemaId, value: &'v Value<'v>) -> bool {
         if self.path.is_empty()
             && let Step::Member(name) = step
             && self.opaque.iter().any(|opaque| opaque == name)
@@ -514,11 +502,11 @@ impl<'s, 'v> Run<'s, 'v> {
     fn members(
         &mut self,
         rules: &'s Members,
-        members: &'v Map<String, Value>,
+        members: &'v Map<'v>,
         seen: &mut Option<&mut Seen<'v>>,
     ) -> bool {
         let mut holds = true;
-        for (name, value) in members {
+        for (name, value) in members.iter() {
             if !self.pay(1 + rules.patterns.len()) {
                 return false;
             }
@@ -553,7 +541,7 @@ impl<'s, 'v> Run<'s, 'v> {
         id: SchemaId,
         rule: &'static str,
         step: Step<'v>,
-        value: &'v Value,
+        value: &'v Value<'v>,
     ) -> bool {
         if !self.schemas.node(id).never {
             return self.below(step, id, value);
@@ -566,11 +554,11 @@ impl<'s, 'v> Run<'s, 'v> {
         false
     }
 
-    fn names(&mut self, id: SchemaId, members: &'v Map<String, Value>) -> bool {
+    fn names(&mut self, id: SchemaId, members: &'v Map<'v>) -> bool {
         let mut holds = true;
-        for name in members.keys() {
+        for (name, _) in members.iter() {
             // Names are values only here; they do not live as long as the value does.
-            let text = Value::String(name.clone());
+            let text = Value::String(name.into());
             let mut run = Run {
                 schemas: self.schemas,
                 steps: self.steps,
@@ -602,7 +590,7 @@ impl<'s, 'v> Run<'s, 'v> {
     fn other_members(
         &mut self,
         id: SchemaId,
-        members: &'v Map<String, Value>,
+        members: &'v Map<'v>,
         seen: &mut Option<&mut Seen<'v>>,
     ) -> bool {
         let Some(seen) = seen.as_deref_mut() else { return true };
@@ -614,8 +602,8 @@ impl<'s, 'v> Run<'s, 'v> {
         }
         seen.members.sort_unstable();
         let mut holds = true;
-        for (name, value) in members {
-            if seen.members.binary_search(&name.as_str()).is_err() {
+        for (name, value) in members.iter() {
+            if seen.members.binary_search(&name).is_err() {
                 holds &= self.other(id, "unevaluatedProperties", Step::Member(name), value);
                 if !holds && (self.quiet > 0 || self.is_over()) {
                     return false;
@@ -629,8 +617,8 @@ impl<'s, 'v> Run<'s, 'v> {
     fn array(
         &mut self,
         check: &'s Check,
-        items: &'v [Value],
-        value: &'v Value,
+        items: &'v [Value<'v>],
+        value: &'v Value<'v>,
         seen: &mut Option<&mut Seen<'v>>,
     ) -> bool {
         let count = items.len() as u64;
@@ -669,7 +657,7 @@ impl<'s, 'v> Run<'s, 'v> {
         first: &[SchemaId],
         rest: Option<SchemaId>,
         rest_rule: &'static str,
-        items: &'v [Value],
+        items: &'v [Value<'v>],
         seen: &mut Option<&mut Seen<'v>>,
     ) -> bool {
         let mut holds = true;
@@ -693,7 +681,7 @@ impl<'s, 'v> Run<'s, 'v> {
     fn other_items(
         &mut self,
         id: SchemaId,
-        items: &'v [Value],
+        items: &'v [Value<'v>],
         seen: &mut Option<&mut Seen<'v>>,
     ) -> bool {
         let Some(seen) = seen.as_deref_mut() else { return true };
@@ -725,8 +713,8 @@ fn has_characters(text: &str, count: u64) -> bool {
 }
 
 /// Sorts, so that the cost is not that of every pair.
-fn is_unique(items: &[Value]) -> bool {
-    let mut sorted: Vec<&Value> = items.iter().collect();
+fn is_unique(items: &[Value<'_>]) -> bool {
+    let mut sorted: Vec<&Value<'_>> = items.iter().collect();
     sorted.sort_unstable_by(|left, right| order(left, right));
     sorted.windows(2).all(|pair| order(pair[0], pair[1]).is_ne())
 }

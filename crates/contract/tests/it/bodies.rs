@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use portway_contract::request::{Head, Misfit, RequestChecks, Wanted, Wish, compile};
+use portway_contract::request::{
+    Bounds, Head, Misfit, RequestChecks, Wanted, Wish, compile, compile_answers,
+};
 use portway_contract::schema::PROBLEMS_MAX;
-use portway_contract::{Contract, Limits, NoFiles, Operation, read};
+use portway_contract::{Contract, Limits, NoFiles, Operation, Response, StatusKey, read};
 use serde_json::Value;
 
 use crate::{corpus, files};
@@ -135,4 +137,68 @@ fn real_bodies_keep_their_own_contracts() {
     eprintln!("{tried} operations with examples of their bodies, {} wrong", wrong.len());
     let most = tried / 5;
     assert!(tried > 50 && wrong.len() <= most, "{} of {tried}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Examples of the JSON of an answer, each with its media type. 2.0 has them beside the schema.
+fn of_answer<'c>(contract: &'c Contract, response: &'c Response) -> Vec<(&'c str, &'c Value)> {
+    let mut all = Vec::new();
+    for content in response.content.iter().filter(|content| content.media_type.contains("json")) {
+        let Some(declared) = contract.node(&content.declared) else { continue };
+        let old = declared.get("examples").and_then(|all| all.get(&content.media_type));
+        match old {
+            Some(value) => all.push((content.media_type.as_str(), value)),
+            None => {
+                let own = examples(contract, declared);
+                all.extend(own.into_iter().map(|value| (content.media_type.as_str(), value)));
+            }
+        }
+    }
+    all
+}
+
+/// The same of answers. They are only reported on, so their slips do no harm; how many there are is printed.
+#[test]
+fn real_answers_keep_their_own_contracts_mostly() {
+    let Some(root) = corpus("openapi") else { return };
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for path in files(&root, &[".json"]) {
+        let text = std::fs::read(&path).expect("a readable file");
+        let Some(contract) = read("api.json", &text, &NoFiles, &Limits::default()).contract else {
+            continue;
+        };
+        let (all, _) = compile_answers(&contract, |_| Some(Bounds::default()));
+        for (operation, checks) in contract.operations.iter().zip(&all) {
+            let checks = checks.as_ref().expect("wanted");
+            let mut found = Vec::new();
+            let mut has_some = false;
+            for (key, response) in &operation.responses {
+                let status = match key {
+                    StatusKey::Code(status) => *status,
+                    StatusKey::Class(class) => u16::from(*class) * 100 + 99,
+                    StatusKey::Default => 599,
+                };
+                for (media, value) in of_answer(&contract, response) {
+                    let media = media.replace('*', "x");
+                    let head = Typed(media.as_bytes());
+                    let judgement = checks.head(status, &head, Some(true)).expect("described");
+                    if judgement.plan.is_some() {
+                        has_some = true;
+                        found.extend(checks.body(&judgement, text_of(value).as_bytes()));
+                    }
+                }
+            }
+            tried += usize::from(has_some);
+            if let Some(misfit) = found.first() {
+                wrong.push(format!("{}: {}: {misfit:?}", path.display(), operation.id));
+            }
+        }
+    }
+    eprintln!("{tried} operations with examples of their answers, {} wrong", wrong.len());
+    let most = tried / 5;
+    assert!(
+        tried > 100 && wrong.len() <= most,
+        "{} of {tried}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

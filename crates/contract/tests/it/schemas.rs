@@ -115,7 +115,10 @@ paths:
     let id = builder.place(&contract, parameter.schema.as_ref().expect("a schema")).expect("there");
     let (schemas, findings) = builder.finish();
     assert_eq!(findings, []);
-    let verdict = |text: &str| schemas.check(id, &serde_json::from_str(text).expect("JSON"), 10);
+    let verdict = |text: &str| {
+        let value = intake::read(text.as_bytes(), &intake::Bounds::default()).expect("JSON");
+        schemas.check(id, &value, 10)
+    };
     assert_eq!(verdict(r#"{"tag": "a"}"#), Verdict::Valid);
     let Verdict::Invalid(problems) = verdict(r#"{"tag": "c"}"#) else { panic!("valid") };
     assert_eq!((&*problems[0].pointer, problems[0].rule), ("/tag", "enum"));

@@ -48,7 +48,8 @@ fn fields_are_written_as_the_draft_has_them() {
 #[test]
 fn only_what_may_be_tried_again_says_when() {
     for reason in Reason::ALL {
-        let expected = (*reason == Reason::TooManyConcurrent).then_some(1);
+        let may_repeat = [Reason::TooManyConcurrent, Reason::TooMuchHeld].contains(reason);
+        let expected = may_repeat.then_some(1);
         assert_eq!(retry_after_s(&Refusal::new(*reason)), expected, "{reason:?}");
     }
 }

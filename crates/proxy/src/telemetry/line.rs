@@ -45,6 +45,7 @@ pub fn push_line(out: &mut Vec<u8>, call: &CallRecord<'_>, stamp: &mut Stamp) {
     push_outcome(out, call);
     push_backend(out, call);
     text(out, b",\"breaks\":\"", call.misfits.as_bytes(), TEXT_BYTES_MAX);
+    text(out, b",\"answer_breaks\":\"", call.answer_misfits.as_bytes(), TEXT_BYTES_MAX);
     text(out, b",\"user_agent\":\"", call.user_agent, TEXT_BYTES_MAX);
     text(out, b",\"error_page\":\"", call.error_page, ERROR_PAGE_BYTES_MAX);
     out.extend_from_slice(b"}\n");
@@ -119,8 +120,9 @@ fn push_known(out: &mut Vec<u8>, place: usize, call: &CallRecord<'_>, stamp: &mu
         33 => figure(out, call.limit.is_some(), call.limit.map_or(0, |limit| limit.remaining)),
         34 => figure(out, call.limit.is_some(), call.limit.map_or(0, |limit| limit.reset_s.into())),
         35 => short(out, call.misfits.as_bytes()),
-        36 => short(out, call.user_agent),
-        37 => quoted(out, call.error_page, ERROR_PAGE_BYTES_MAX),
+        36 => short(out, call.answer_misfits.as_bytes()),
+        37 => short(out, call.user_agent),
+        38 => quoted(out, call.error_page, ERROR_PAGE_BYTES_MAX),
         _ => false,
     }
 }

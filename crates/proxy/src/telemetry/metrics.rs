@@ -21,7 +21,7 @@ mod names;
 mod render;
 mod view;
 
-pub use event::{Bound, Event, Gauge, OutcomeId, Wire};
+pub use event::{AnswerResult, Bound, Event, Gauge, OutcomeId, Wire};
 pub use family::{FAMILIES, Family, Kind};
 pub use form::MetricsForm;
 pub use names::{Ceilings, SeriesId};
@@ -121,6 +121,16 @@ impl WorkerMetrics {
     /// Counts how a call ended.
     pub fn outcome(&self, outcome: OutcomeId) {
         self.block.outcome(outcome);
+    }
+
+    /// Counts a call that did not keep its contract: refused, or reported.
+    pub fn breach(&self, series: SeriesId, is_refused: bool) {
+        self.block.breach(series, is_refused);
+    }
+
+    /// Counts an answer that was checked.
+    pub fn answer_checked(&self, series: SeriesId, result: AnswerResult) {
+        self.block.answer_checked(series, result);
     }
 
     /// Counts an event.

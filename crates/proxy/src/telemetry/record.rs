@@ -138,6 +138,8 @@ pub struct CallRecord<'a> {
     pub limit: Option<LimitShown<'a>>,
     /// What of the contract the call does not keep.
     pub misfits: &'a str,
+    /// What of the contract its answer does not keep, if that was checked.
+    pub answer_misfits: &'a str,
     /// `User-Agent` of the caller.
     pub user_agent: &'a [u8],
     /// How the application's page of an error began, where the service asks for it.
@@ -178,6 +180,7 @@ impl CallRecord<'_> {
             reused: false,
             limit: None,
             misfits: "",
+            answer_misfits: "",
             user_agent: b"",
             error_page: b"",
             gathered: &[],

@@ -80,7 +80,7 @@ async fn a_backend_may_pause_as_long_as_it_may_after_a_caller_that_was_slow() {
     let clock = WorkerClock::start();
     let deadlines = BodyDeadlines { crowd: None, call_ms: 60_000, idle_ms: 60_000, write_ms: 300 };
     let mut timer = Timer::new(clock.base());
-    let (mut upload, mut download) = (Upload::new(), Download::new(None));
+    let (mut upload, mut download) = (Upload::new(), Download::new(None, None));
     let carried = carry(
         &mut incoming,
         &mut outgoing,

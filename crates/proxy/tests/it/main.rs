@@ -1,5 +1,6 @@
 //! The whole gateway over real sockets.
 
+mod answer_checks;
 mod answers;
 mod bodies;
 mod bound;

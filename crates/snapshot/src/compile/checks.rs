@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use portway_contract::Contract;
 use portway_contract::request::{self, Bounds, Wanted};
 use portway_model as model;
-use portway_model::{Check, CheckBounds};
+use portway_model::{Check, CheckBounds, Share};
 use portway_policy::Shape;
 
 use super::finding::Findings;
 use super::operations::Routes;
-use crate::checks::Checks;
+use crate::checks::{AnswerSample, Checks};
 use crate::snapshot::Operation;
 
 /// Adds checks to the operations that are to have them. What cannot be checked is told as a warning.
@@ -20,6 +21,9 @@ pub(super) fn compile(
     findings: &mut Findings,
 ) {
     let Some(contract) = routes.contract.as_deref() else { return };
+    if let Some(share) = document.answers.as_ref().and_then(|answers| answers.check) {
+        sample_answers(document, (contract, routes), share, operations, findings);
+    }
     let mut wanted: HashMap<&str, (usize, Check)> = HashMap::new();
     for (index, operation) in operations.iter().enumerate() {
         let own = document.operations.get(&*operation.id).and_then(|policy| policy.check);
@@ -53,6 +57,36 @@ pub(super) fn compile(
         let checks = made[at].take().filter(|request| !request.is_empty());
         operations[index].checks =
             checks.map(|request| Box::new(Checks { request, enforced: check == Check::Enforce }));
+    }
+}
+
+/// Adds checks of a share of the answers.
+fn sample_answers(
+    document: &model::Service,
+    (contract, routes): (&Contract, &Routes),
+    share: Share,
+    operations: &mut [Operation],
+    findings: &mut Findings,
+) {
+    let places: HashMap<&str, usize> =
+        operations.iter().enumerate().map(|(index, operation)| (&*operation.id, index)).collect();
+    let (made, found) = request::compile_answers(contract, |operation| {
+        places.get(operation.id.as_str())?;
+        let own = document.operations.get(&operation.id).and_then(|own| own.check_bounds.as_ref());
+        Some(bounds(own, document.check_bounds.as_ref()))
+    });
+    for finding in found {
+        findings.in_schemas(contract, &finding);
+    }
+    let places: Vec<(usize, usize)> = routes
+        .list
+        .iter()
+        .filter_map(|route| Some((route.in_contract?, *places.get(&*route.id)?)))
+        .collect();
+    let mut made = made;
+    for (at, index) in places {
+        operations[index].answer_sample =
+            made[at].take().map(|checks| Box::new(AnswerSample { checks, share }));
     }
 }
 

@@ -188,8 +188,9 @@ impl Job<'_> {
             sources,
             findings: findings.into_vec(),
         };
-        let answers =
-            self.document.answers.as_ref().map(|own| answers(own, &prefix, &parts.backends));
+        // Where they are only checked nothing of them changes.
+        let own = self.document.answers.as_ref().filter(|own| own.changes_something());
+        let answers = own.map(|own| answers(own, &prefix, &parts.backends));
         let service = Service {
             name: self.name.clone(),
             hosts,
@@ -426,6 +427,7 @@ impl<'a> Shared<'a> {
             body_bytes: body_bytes.map_or(self.job.body_bytes, model::ByteSize::as_bytes),
             checks: None,
             mock: None,
+            answer_sample: None,
             idempotent: policy
                 .and_then(|policy| policy.idempotent)
                 .unwrap_or_else(|| is_idempotent(&route.method)),

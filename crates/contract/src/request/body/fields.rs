@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value as Json;
 
 use super::super::form::Form;
 use super::super::{Expected, Pair, decode};
@@ -14,7 +14,7 @@ use super::multipart::Part;
 use super::nested::{self, Node};
 use crate::contract::{Content, Contract, FormField, Location, Style};
 use crate::media::{Charset, Language, MediaType, Range, best};
-use crate::schema::{Builder, Kinds, Problem, SchemaId, Schemas, intake};
+use crate::schema::{Builder, Kinds, Map, Problem, SchemaId, Schemas, Value, intake};
 
 /// The fields that a form may have.
 #[derive(Debug)]
@@ -64,16 +64,16 @@ impl Unfinished {
     /// From the media type object of a form.
     pub(super) fn of_content(contract: &Contract, content: &Content, whole: SchemaId) -> Self {
         let encoding = contract.node(&content.declared).and_then(|node| node.get("encoding"));
-        let all = encoding.and_then(Value::as_object).into_iter().flatten();
+        let all = encoding.and_then(Json::as_object).into_iter().flatten();
         let written = all.take(FIELDS_MAX).map(|(name, encoding)| {
-            let text = |member: &str| encoding.get(member).and_then(Value::as_str);
+            let text = |member: &str| encoding.get(member).and_then(Json::as_str);
             let style = match text("style") {
                 Some("spaceDelimited") => Style::SpaceDelimited,
                 Some("pipeDelimited") => Style::PipeDelimited,
                 Some("deepObject") => Style::DeepObject,
                 _ => Style::Form,
             };
-            let explode = encoding.get("explode").and_then(Value::as_bool);
+            let explode = encoding.get("explode").and_then(Json::as_bool);
             let has_style = ["style", "explode", "allowReserved"]
                 .iter()
                 .any(|member| encoding.get(*member).is_some());
@@ -101,7 +101,7 @@ impl Unfinished {
         let written = fields.iter().take(FIELDS_MAX).map(|field| {
             let declared = contract.node(&field.schema);
             let member = |name: &str| declared.and_then(|node| node.get(name));
-            let (style, explode) = match member("collectionFormat").and_then(Value::as_str) {
+            let (style, explode) = match member("collectionFormat").and_then(Json::as_str) {
                 Some("multi") => (Style::Form, true),
                 Some("ssv") => (Style::SpaceDelimited, false),
                 Some("tsv") => (Style::TabDelimited, false),
@@ -114,7 +114,7 @@ impl Unfinished {
                 explode,
                 types: Vec::new(),
                 required: field.required,
-                may_be_empty: member("allowEmptyValue").and_then(Value::as_bool).unwrap_or(false),
+                may_be_empty: member("allowEmptyValue").and_then(Json::as_bool).unwrap_or(false),
                 file: field.file,
                 schema: builder.place(contract, &field.schema),
             }
@@ -285,7 +285,7 @@ impl<'b, 'f> Reading<'b, 'f> {
         fields: &'f Fields,
         (schemas, bounds, bytes): (&'f Schemas, &'f intake::Bounds, usize),
     ) -> Self {
-        Self { fields, schemas, bounds, sent: BTreeMap::new(), problems: Vec::new(), bytes }
+        Self { fields, schemas, bounds, sent: BTreeMap::default(), problems: Vec::new(), bytes }
     }
 
     fn wrong(&mut self, name: &str, rule: &'static str, detail: String) {
@@ -360,7 +360,7 @@ impl<'b, 'f> Reading<'b, 'f> {
 
     /// What is wrong with the form.
     fn judge(mut self) -> Vec<Problem> {
-        let mut object = Map::new();
+        let mut object = Map::default();
         let mut opaque = Vec::new();
         let sent = std::mem::take(&mut self.sent);
         for (name, sent) in sent {
@@ -369,7 +369,7 @@ impl<'b, 'f> Reading<'b, 'f> {
             if value.is_none() {
                 opaque.push(name.clone());
             }
-            object.insert(name, value.unwrap_or(Value::Null));
+            object.insert(Cow::Owned(name), value.unwrap_or(Value::Null));
         }
         let Self { fields, schemas, mut problems, bytes, .. } = self;
         if let Some(whole) = fields.whole {
@@ -398,7 +398,7 @@ impl<'b, 'f> Reading<'b, 'f> {
     }
 
     /// The value of a field; nothing where none can be told, because of what was said of it or because it is a file.
-    fn value(&mut self, name: &str, field: Option<&Field>, sent: &Sent<'b>) -> Option<Value> {
+    fn value(&mut self, name: &str, field: Option<&Field>, sent: &Sent<'b>) -> Option<Value<'b>> {
         let once = "must be given once, and in the style of the contract";
         let ways = usize::from(!sent.texts.is_empty())
             + usize::from(sent.nested.is_some())
@@ -453,7 +453,7 @@ impl<'b, 'f> Reading<'b, 'f> {
     }
 
     /// Parts that are JSON.
-    fn json(&mut self, name: &str, parts: &[&[u8]], may_be_list: bool) -> Option<Value> {
+    fn json(&mut self, name: &str, parts: &[&'b [u8]], may_be_list: bool) -> Option<Value<'b>> {
         let mut values = Vec::with_capacity(parts.len());
         for part in parts {
             match intake::read(part, self.bounds) {
@@ -476,7 +476,7 @@ impl<'b, 'f> Reading<'b, 'f> {
     }
 
     /// A field of the contract, in texts.
-    fn written(&self, field: &Field, texts: &[Cow<'b, str>]) -> Result<Value, Option<Problem>> {
+    fn written(&self, field: &Field, texts: &[Cow<'b, str>]) -> Result<Value<'b>, Option<Problem>> {
         let kinds = field.expected.form.scalar;
         if let [text] = texts
             && (field.json || kinds.object || kinds.array)
@@ -484,7 +484,7 @@ impl<'b, 'f> Reading<'b, 'f> {
             let text = decode::decoded(text, true);
             let is_like = text.trim_start().starts_with(['{', '[']);
             match intake::read(text.as_bytes(), self.bounds) {
-                Ok(value) if field.json || is_like => return Ok(value),
+                Ok(value) if field.json || is_like => return Ok(value.into_owned()),
                 Err(problem) if field.json || (is_like && problem.rule != "json") => {
                     return Err(Some(problem));
                 }
@@ -513,7 +513,7 @@ impl<'b, 'f> Reading<'b, 'f> {
         texts: &[Cow<'b, str>],
         described: &[SchemaId],
         may_be_list: bool,
-    ) -> Result<Value, Option<Problem>> {
+    ) -> Result<Value<'b>, Option<Problem>> {
         let one = |text: &Cow<'b, str>, described: &[SchemaId]| {
             nested::best(&decode::decoded(text, true), self.schemas, described)
         };

@@ -6,10 +6,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use super::super::decode::likeliest;
-use crate::schema::{SchemaId, Schemas};
+use crate::schema::{Map, SchemaId, Schemas, Value};
 
 /// The deepest nesting; deeper names are no names in brackets.
 const DEPTH_MAX: usize = 16;
@@ -51,7 +49,11 @@ impl<'f> Node<'f> {
     }
 
     /// The value that is meant, if values may be what the schemas describe; nothing if it is two things at once.
-    pub(super) fn value(&self, schemas: &Schemas, described: &[SchemaId]) -> Option<Value> {
+    pub(super) fn value(
+        &self,
+        schemas: &Schemas,
+        described: &[SchemaId],
+    ) -> Option<Value<'static>> {
         let kinds_of = |ids: &[SchemaId]| {
             let all = ids.iter().map(|id| schemas.kinds(*id));
             all.reduce(crate::schema::Kinds::or).unwrap_or_default()
@@ -67,10 +69,10 @@ impl<'f> Node<'f> {
                     let all = (0..self.members.len()).filter_map(|at| self.at(at));
                     return all.map(|node| node.value(schemas, &described)).collect::<Option<_>>();
                 }
-                let mut object = Map::new();
+                let mut object = Map::default();
                 for (name, node) in &self.members {
                     let described = schemas.of_member(described, name);
-                    object.insert(name.clone(), node.value(schemas, &described)?);
+                    object.insert(Cow::Owned(name.clone()), node.value(schemas, &described)?);
                 }
                 Some(Value::Object(object))
             }
@@ -89,12 +91,12 @@ impl<'f> Node<'f> {
 }
 
 /// The value that a text stands for: the likeliest of those that are described.
-pub(super) fn best(text: &str, schemas: &Schemas, described: &[SchemaId]) -> Value {
+pub(super) fn best(text: &str, schemas: &Schemas, described: &[SchemaId]) -> Value<'static> {
     let all = described.iter().map(|id| schemas.kinds(*id));
     let kinds = all.reduce(crate::schema::Kinds::or).unwrap_or_default();
     let first = likeliest(text, kinds);
     if first.is_string() || schemas.any_fits(described, &first, text.len()) || !kinds.string {
         return first;
     }
-    Value::String(text.to_owned())
+    Value::text(text.to_owned())
 }

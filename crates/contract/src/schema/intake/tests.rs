@@ -8,7 +8,9 @@ const SMALL: Bounds =
     Bounds { depth: 3, members: 2, items: 3, values: 8, text_bytes: 4, number_bytes: 12 };
 
 fn check(text: &str, expected: Result<&str, (&str, &str)>) {
-    let read = read(text.as_bytes(), &SMALL).map_err(|problem| (problem.pointer, problem.rule));
+    let read = read(text.as_bytes(), &SMALL)
+        .map(|value| value.to_json())
+        .map_err(|problem| (problem.pointer, problem.rule));
     let expected = expected
         .map(|text| serde_json::from_str::<Value>(text).expect("a value"))
         .map_err(|(pointer, rule)| (pointer.to_owned(), rule));

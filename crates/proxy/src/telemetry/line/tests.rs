@@ -35,6 +35,7 @@ fn full() -> CallRecord<'static> {
     call.reused = true;
     call.limit = Some(LimitShown { name: "20/s per app", remaining: 19, reset_s: 1 });
     call.misfits = "query:limit maximum";
+    call.answer_misfits = "body type";
     call.user_agent = b"curl/8.0";
     call.error_page = b"Oops";
     call
@@ -67,7 +68,7 @@ fn a_full_line() {
             r#""app":"phone","plan":"gold","status":200,"outcome":"ok","source":"backend","bytes_in":1,"#,
             r#""bytes_out":2,"total_us":3,"route_us":4,"identify_us":5,"permit_us":6,"admit_us":7,"check_us":8,"#,
             r#""shape_us":9,"dispatch_us":10,"reshape_us":11,"tries":2,"target":"10.0.0.7:8000","reused":true,"#,
-            r#""limit":"20/s per app","limit_remaining":19,"limit_reset_s":1,"breaks":"query:limit maximum","user_agent":"curl/8.0","#,
+            r#""limit":"20/s per app","limit_remaining":19,"limit_reset_s":1,"breaks":"query:limit maximum","answer_breaks":"body type","user_agent":"curl/8.0","#,
             r#""error_page":"Oops"}"#,
             "\n"
         )

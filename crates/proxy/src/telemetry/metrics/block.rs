@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use super::BUCKETS_US;
-use super::event::{Bound, Event, Gauge, OutcomeId, Wire};
+use super::event::{AnswerResult, Bound, Event, Gauge, OutcomeId, Wire};
 use super::exemplar::{Exemplar, Exemplars};
 use super::names::{Ceilings, SeriesId, UNCOUNTED};
 
@@ -36,6 +36,15 @@ pub(super) struct ServiceSlot {
 pub(super) struct OperationSlot {
     pub(super) classes: [AtomicU64; CLASSES],
     pub(super) total_us: AtomicU64,
+}
+
+/// What came of checks against the contract, of one operation.
+#[derive(Debug, Default)]
+pub(super) struct CheckSlot {
+    pub(super) reported: AtomicU64,
+    pub(super) refused: AtomicU64,
+    /// By result.
+    pub(super) answers: [AtomicU64; AnswerResult::ALL.len()],
 }
 
 /// Counts of one listener.
@@ -75,6 +84,7 @@ impl<T: Default> Slots<T> {
 pub(super) struct Block {
     pub(super) services: Slots<ServiceSlot>,
     pub(super) operations: Slots<OperationSlot>,
+    pub(super) checks: Slots<CheckSlot>,
     pub(super) listeners: Box<[ListenerSlot]>,
     pub(super) outcomes: [AtomicU64; OutcomeId::COUNT],
     pub(super) events: [AtomicU64; Event::ALL.len()],
@@ -104,6 +114,7 @@ impl Block {
         Self {
             services: Slots::new(ceilings.service_places()),
             operations: Slots::new(ceilings.operation_places()),
+            checks: Slots::new(ceilings.operation_places()),
             listeners: (0..listeners).map(|_| ListenerSlot::default()).collect(),
             outcomes: std::array::from_fn(|_| AtomicU64::new(0)),
             events: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -144,6 +155,22 @@ impl Block {
         };
         let exemplar = Exemplar { trace_id, total_us, unix_ms };
         slot.exemplars.get_or_init(Box::default).put(bucket_of(total_us), exemplar);
+    }
+
+    fn check_slot(&self, series: SeriesId) -> Option<&CheckSlot> {
+        if series.operation == UNCOUNTED { None } else { self.checks.at(series.operation) }
+    }
+
+    pub(super) fn breach(&self, series: SeriesId, is_refused: bool) {
+        if let Some(slot) = self.check_slot(series) {
+            grow(if is_refused { &slot.refused } else { &slot.reported }, 1);
+        }
+    }
+
+    pub(super) fn answer_checked(&self, series: SeriesId, result: AnswerResult) {
+        if let Some(slot) = self.check_slot(series) {
+            grow(&slot.answers[result as usize], 1);
+        }
     }
 
     pub(super) fn outcome(&self, outcome: OutcomeId) {

@@ -223,6 +223,36 @@ impl Event {
     }
 }
 
+/// What came of the check of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum AnswerResult {
+    /// It keeps the contract, as far as that says something of it.
+    Kept,
+    /// It does not.
+    Broken,
+    /// The contract does not describe its status.
+    Undescribed,
+    /// It could not be checked: too large, or encoded.
+    Unchecked,
+}
+
+impl AnswerResult {
+    /// All of them, in order.
+    pub const ALL: &'static [Self] =
+        &[Self::Kept, Self::Broken, Self::Undescribed, Self::Unchecked];
+
+    /// The value of the label.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Broken => "broken",
+            Self::Undescribed => "undescribed",
+            Self::Unchecked => "unchecked",
+        }
+    }
+}
+
 /// Something of which there are more or fewer at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

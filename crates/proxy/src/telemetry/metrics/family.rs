@@ -56,6 +56,8 @@ families! {
     SENT = Counter "portway_sent_bytes_total" ["service"] "Bytes of answer bodies.";
     OPERATION_CALLS = Counter "portway_operation_calls_total" ["service", "operation", "class"] "Finished calls by operation and class of status.";
     OPERATION_SECONDS = Counter "portway_operation_seconds_total" ["service", "operation"] "Durations of the calls of an operation, added up.";
+    OPERATION_BREACHES = Counter "portway_operation_breaches_total" ["service", "operation", "action"] "Calls that do not keep their contract, by operation: refused, or reported and let through.";
+    ANSWERS_CHECKED = Counter "portway_answers_checked_total" ["service", "operation", "result"] "Answers that were checked against the contract: kept, broken, of a status that is not described, or not to be checked (too large, or encoded).";
     OUTCOMES = Counter "portway_outcomes_total" ["outcome"] "Finished calls by outcome: ok, the word of a refusal, or of a fault.";
     CALLS_IN_FLIGHT = Gauge "portway_calls_in_flight" [] "Calls under way.";
 

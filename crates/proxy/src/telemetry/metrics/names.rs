@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// How many names have series of their own. A service has at most 23 series, an operation 6.
+/// How many names have series of their own. A service has at most 23 series, an operation 12.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ceilings {
     /// Services.

@@ -4,8 +4,8 @@ use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
-use super::block::{BUCKETS, Block, CLASSES, ListenerSlot, OperationSlot, ServiceSlot};
-use super::event::{Bound, Event, Gauge, Label, OutcomeId, Wire};
+use super::block::{BUCKETS, Block, CLASSES, CheckSlot, ListenerSlot, OperationSlot, ServiceSlot};
+use super::event::{AnswerResult, Bound, Event, Gauge, Label, OutcomeId, Wire};
 use super::exemplar::{self, Exemplar};
 use super::family::{self, Family, Kind};
 use super::form::MetricsForm;
@@ -43,6 +43,7 @@ pub(super) fn render(scrape: &Scrape<'_>, form: MetricsForm) -> String {
     scrape.process(&mut page);
     scrape.services(&mut page);
     scrape.operations(&mut page);
+    scrape.checks(&mut page);
     scrape.outcomes(&mut page);
     scrape.listeners(&mut page);
     scrape.bounds(&mut page);
@@ -246,6 +247,39 @@ impl Scrape<'_> {
         for (service, operation, _, us) in &rows {
             let labels = [("service", *service), ("operation", *operation)];
             page.sample(&family::OPERATION_SECONDS, &labels, Seconds::from_us(*us));
+        }
+    }
+
+    /// What came of checks against contracts, where there were any.
+    fn checks(&self, page: &mut Page) {
+        let label = |place: u16| &*self.names.services[usize::from(place)];
+        let rows: Vec<_> = (self.names.operations.iter().enumerate())
+            .map(|(place, (service, name))| {
+                let slots = self.blocks.iter().filter_map(move |block| block.checks.seen(place));
+                (label(*service), &**name, slots.collect::<Vec<&CheckSlot>>())
+            })
+            .filter(|(.., slots)| !slots.is_empty())
+            .collect();
+        let sample =
+            |page: &mut Page, family, kind, word, pick: &dyn Fn(&CheckSlot) -> &AtomicU64| {
+                for (service, operation, slots) in &rows {
+                    let count = total(slots.iter().map(|slot| pick(slot)));
+                    if count > 0 {
+                        let labels =
+                            [("service", *service), ("operation", *operation), (kind, word)];
+                        page.sample(family, &labels, count);
+                    }
+                }
+            };
+        let breaches = &family::OPERATION_BREACHES;
+        page.family(breaches);
+        sample(page, breaches, "action", "reported", &|slot| &slot.reported);
+        sample(page, breaches, "action", "refused", &|slot| &slot.refused);
+        page.family(&family::ANSWERS_CHECKED);
+        for result in AnswerResult::ALL {
+            let index = *result as usize;
+            let answers = &family::ANSWERS_CHECKED;
+            sample(page, answers, "result", result.word(), &|slot| &slot.answers[index]);
         }
     }
 
