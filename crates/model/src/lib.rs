@@ -15,6 +15,7 @@ pub mod document;
 mod finding;
 mod format;
 pub mod gateway;
+pub mod learn;
 pub mod limit;
 pub mod name;
 mod path;
@@ -22,6 +23,7 @@ mod place;
 pub mod plan;
 pub mod read;
 pub mod reference;
+pub mod requests;
 pub mod schema;
 pub mod secret;
 pub mod service;
@@ -44,11 +46,15 @@ pub use document::Document;
 pub use gateway::{
     Bounds, Certificate, Gateway, Http2Bounds, ListenerDocument, LogFormat, Logging, TlsDocument,
 };
+pub use learn::Learn;
 pub use limit::{Limit, LimitBy, Period, Quota, QuotaPeriod};
 pub use name::Name;
 pub use plan::Plan;
 pub use read::{Documents, Include, Remembered, SourceFile, includes, read, read_again};
 pub use reference::reference_markdown;
+pub use requests::{
+    Coding, Compression, HeaderRules, PairRules, Permission, Requests, Uploads, ValueRule,
+};
 pub use schema::json_schema;
 pub use secret::SecretRef;
 pub use service::{
