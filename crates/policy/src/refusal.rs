@@ -54,6 +54,12 @@ pub enum Reason {
     TooManyConcurrent,
     /// A call that does not keep the contract.
     ContractBroken,
+    /// A call that breaks a rule for requests.
+    RuleBroken,
+    /// A body of a media type that is not taken.
+    UnsupportedMediaType,
+    /// A body in a content coding that is not taken.
+    UnsupportedCoding,
     /// The gateway is stopping.
     Draining,
 }
@@ -91,6 +97,9 @@ impl Reason {
         Self::QuotaExhausted,
         Self::TooManyConcurrent,
         Self::ContractBroken,
+        Self::RuleBroken,
+        Self::UnsupportedMediaType,
+        Self::UnsupportedCoding,
         Self::Draining,
     ];
 
@@ -196,8 +205,9 @@ impl Reason {
                 word: "body-too-large",
                 status: 413,
                 title: "The request's body is too large.",
-                explanation: "The body has, or announces, more bytes than this operation takes (body_bytes). Send \
-                              less, or in parts if the API has a way for that.",
+                explanation: "The body has, or announces, more bytes than this operation takes (body_bytes); or a \
+                              compressed body becomes more than the service takes, or a part of an upload is larger, \
+                              as the member errors then says. Send less, or in parts if the API has a way for that.",
             },
             Self::Misdirected => Entry {
                 word: "misdirected",
@@ -287,6 +297,32 @@ impl Reason {
                               contract) and what it asks (detail); at most 32 of them. Nothing was sent to the backend. \
                               Correct the call; the same one will be refused again.",
             },
+            Self::RuleBroken => Entry {
+                word: "rule-broken",
+                status: 400,
+                title: "The request breaks a rule of this service.",
+                explanation: "The service has rules for what calls must be like (requests), and this one breaks some: \
+                              a parameter, header or cookie that must match a pattern, may not be there or stands \
+                              there twice; a part of an upload that is not taken. The member errors of the answer lists \
+                              what is wrong: in which part (in, name), the rule (rule) and what it asks (detail); at \
+                              most 32 of them. Where the head is wrong, nothing was sent to the backend; where the body \
+                              is, the backend got its beginning only, and its connection was closed. Correct the call.",
+            },
+            Self::UnsupportedMediaType => Entry {
+                word: "unsupported-media-type",
+                status: 415,
+                title: "A body of this media type is not taken.",
+                explanation: "The Content-Type of the request is missing, given twice, or none of those that the service \
+                              takes (requests.content_types); or it names a charset that does not contain ASCII. Send \
+                              the body in a type that the API's documentation names.",
+            },
+            Self::UnsupportedCoding => Entry {
+                word: "unsupported-coding",
+                status: 415,
+                title: "A body in this content coding is not taken.",
+                explanation: "The request's body is compressed (Content-Encoding) in a way that the service does not take \
+                              (requests.compression), or more than once. Send it as it is.",
+            },
             Self::Draining => Entry {
                 word: "draining",
                 status: 503,
@@ -310,7 +346,7 @@ pub enum Detail {
     Allow(Box<str>),
     /// What is wrong with a signature.
     Signature(Box<SignatureFault>),
-    /// What is wrong, by the contract: a list of JSON.
+    /// What is wrong, by the contract or a rule: a list of JSON.
     Errors(Box<str>),
 }
 
