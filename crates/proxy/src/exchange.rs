@@ -22,6 +22,7 @@ use crate::guard::Guard;
 use crate::hidden;
 use crate::hold::hold;
 use crate::incoming::{Gone, Incoming, Length};
+use crate::learn;
 use crate::live::Live;
 use crate::outgoing::Outgoing;
 use crate::peer::Peer;
@@ -29,6 +30,7 @@ use crate::record::{Open, Record};
 use crate::relay;
 use crate::request::Request;
 use crate::respond::{self, Local, Voice};
+use crate::rules::{self, Watched};
 use crate::telemetry::Wire;
 use crate::timer::Timer;
 use crate::transfer::{self, BodyDeadlines, Download};
@@ -91,6 +93,8 @@ pub(crate) struct Decision {
     pub(crate) permit: Permit,
     /// What the balance of the backend hashes, hashed.
     pub(crate) hash: Option<u64>,
+    /// What is looked for in the body.
+    watched: Option<Box<Watched>>,
 }
 
 /// A body that is needed to decide.
@@ -125,6 +129,10 @@ pub(crate) async fn serve(
     if let Err(stop) = answer(&around, incoming, timer, &mut open.record).await {
         stopped(&around, incoming, timer, &mut open.record, stop).await;
     }
+    if incoming.watched().is_some() {
+        rules::conclude(incoming, &mut open.record, worker);
+        learn::conclude(&around, incoming, &open.record);
+    }
     open.close();
     open.record.now_us() / 1_000
 }
@@ -154,7 +162,11 @@ async fn answer(
             return send(around, &local, incoming, timer, record).await;
         }
     };
-    let decision = decision.as_ref().expect("where a call is dispatched to is decided");
+    let decision = decision.as_mut().expect("where a call is dispatched to is decided");
+    if let Some(watched) = decision.watched.take() {
+        incoming.watch(watched);
+    }
+    let decision = &*decision;
     let service = &around.live.snapshot.services[decision.service];
     let operation = &service.operations[decision.operation];
     if !is_held {
@@ -274,13 +286,19 @@ fn decide(
                 Verdict::Permit(permit) => {
                     record.app = permit.app().cloned();
                     record.limit = permit.limit().copied();
+                    let learns = service.learn.is_some();
+                    let watched = if operation.requests.is_some() || learns {
+                        rules::head(operation, &call, request, learns, (record, worker))?
+                    } else {
+                        None
+                    };
                     if let Some(checks) = &operation.checks {
                         check::head(checks, &call, record, worker)?;
                     }
                     let balance = &service.backend(operation).document.balance;
                     let hash = dispatch::hash_of(&call, balance);
-                    *decision =
-                        Some(Decision { service: service_index, operation: index, permit, hash });
+                    let (service, operation) = (service_index, index);
+                    *decision = Some(Decision { service, operation, permit, hash, watched });
                     Ok(Decided::Dispatch)
                 }
                 Verdict::HoldBody { most_bytes } => Ok(Decided::HoldBody(Needed {
@@ -404,6 +422,11 @@ fn reshape(
             });
         }
     });
+    if let Some(watched) = incoming.watched()
+        && let Some(copies) = watched.copies()
+    {
+        learn::note_answer(copies, outgoing);
+    }
     outgoing.consume_head(head);
     written.map_err(|Gone| Stop::Cut(Fault::CallerGone))
 }

@@ -17,6 +17,7 @@ use portway_policy::Shape;
 
 use crate::body::{Broken, Part};
 use crate::hold::Held;
+use crate::rules::Watched;
 
 /// How long the body of an answer is, as its head tells the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,19 @@ impl Incoming {
         match self {
             Self::Http1(http1) => http1.held = held,
             Self::Http2(http2) => http2.held = held,
+        }
+    }
+
+    /// The body is looked at on its way.
+    pub(crate) fn watch(&mut self, watched: Box<Watched>) {
+        *self.watched() = Some(watched);
+    }
+
+    /// What is looked for in the body.
+    pub(crate) fn watched(&mut self) -> &mut Option<Box<Watched>> {
+        match self {
+            Self::Http1(http1) => &mut http1.watched,
+            Self::Http2(http2) => &mut http2.watched,
         }
     }
 

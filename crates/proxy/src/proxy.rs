@@ -161,6 +161,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         refused_by_system: listener::Recurring::new(),
         clock,
         logs_calls,
+        seen: crate::learn::Seen::default(),
         files_max: settings.files_max,
     });
     Ok(Bound { shared, listeners, sink, control, workers, drain_timeout: settings.drain_timeout })
@@ -562,6 +563,21 @@ impl Running {
             backends: &shown,
             log: lock(&self.inner.sink).as_ref().map(LogSink::counts),
         })
+    }
+
+    /// What was seen of the calls of services that are learned since this was asked before, by the name of the service.
+    pub fn take_seen(&self) -> Vec<(portway_model::Name, portway_contract::learn::Observation)> {
+        self.inner.shared.seen.take()
+    }
+
+    /// Counts what came of writing what was learned.
+    pub fn learned(&self, is_written: bool) {
+        let event = if is_written {
+            telemetry::Event::LearnedWritten
+        } else {
+            telemetry::Event::LearnedFailed
+        };
+        self.inner.shared.metrics.add(event);
     }
 
     /// The backends at this moment.

@@ -208,6 +208,11 @@ impl Record {
         };
     }
 
+    /// Whether the backend has answered, and all went as it should.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.outcome == OutcomeId::OK && self.answerer == Answerer::Backend
+    }
+
     /// The gateway answered by itself, as it should (a preflight, say).
     pub(crate) fn answered_here(&mut self) {
         self.answerer = Answerer::Gateway;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use portway_policy::MemoryCounters;
 
+use crate::learn::Seen;
 use crate::listener::Recurring;
 use crate::live::Live;
 use crate::telemetry::{Metrics, SeriesId};
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     /// The one clock of all workers.
     pub(crate) clock: WorkerClock,
     pub(crate) logs_calls: bool,
+    /// What was seen of services that are learned.
+    pub(crate) seen: Seen,
     /// Files that the process may have open at once.
     pub(crate) files_max: u64,
     /// Calls that met no service.

@@ -121,6 +121,7 @@ pub(crate) fn caller_broke(broken: Broken) -> Stop {
         Broken::Closed => Stop::Cut(Fault::CallerGone),
         Broken::Rejected(Reject::BodyTooLarge) => Stop::refused(Reason::BodyTooLarge),
         Broken::Rejected(reject) => Stop::rejected(reject),
+        Broken::Refused(refusal) => Stop::from(*refusal),
     }
 }
 
@@ -291,6 +292,11 @@ impl<'a> Download<'a> {
             match outgoing.poll_body(cx) {
                 Poll::Ready(Ok(Part::Data)) => match incoming.poll_send(cx, outgoing.body()) {
                     Poll::Ready(Ok(count)) => {
+                        if let Some(watched) = incoming.watched()
+                            && let Some(copies) = watched.copies()
+                        {
+                            copies.answer(&outgoing.body()[..count]);
+                        }
                         outgoing.consume(count);
                         self.bytes += count as u64;
                         turn += count;

@@ -1,7 +1,9 @@
 //! What the calls of an operation are checked for, and what becomes of those that do not keep the contract.
 
+use std::sync::Arc;
+
 use portway_contract::request::{Head, Misfit, RequestChecks};
-use portway_policy::Call;
+use portway_policy::{Call, Requests};
 
 /// The checks of an operation. There is one only if something is checked.
 #[derive(Debug)]
@@ -16,6 +18,15 @@ impl Checks {
     pub fn head(&self, call: &Call<'_>) -> Vec<Misfit> {
         self.request.head(&CallHead(call))
     }
+}
+
+/// The rules for the calls of an operation.
+#[derive(Debug, Clone)]
+pub struct RequestRules {
+    /// What calls must be like.
+    pub rules: Arc<Requests>,
+    /// Whether calls that break a rule are refused; if not, they are reported.
+    pub enforced: bool,
 }
 
 /// A call as the contract sees it.

@@ -15,6 +15,7 @@ mod finding;
 mod hash;
 mod operations;
 mod place;
+mod requests;
 mod service;
 mod sources;
 

@@ -13,6 +13,7 @@ use crate::forward;
 use crate::hold::Held;
 use crate::incoming::{Gone, Length};
 use crate::request::{Request, Version};
+use crate::rules::Watched;
 use crate::stream::Stream;
 
 /// While an answer is awaited, this much of what a caller sends ahead is taken in.
@@ -35,6 +36,8 @@ pub(crate) struct Http1Incoming {
     pub(super) shape: Option<Arc<Shape>>,
     /// A body that was read already.
     pub(super) held: Option<Box<Held>>,
+    /// What is looked for in the body.
+    pub(super) watched: Option<Box<Watched>>,
 }
 
 /// What came of waiting for a head.
@@ -64,6 +67,7 @@ impl Http1Incoming {
             chunked: false,
             shape: None,
             held: None,
+            watched: None,
         }
     }
 
@@ -112,6 +116,7 @@ impl Http1Incoming {
         self.keep = head.persistent;
         self.shape = None;
         self.held = None;
+        self.watched = None;
         self.body = BodyReader::new(head.framing, BodyLimits::default());
         let no_body = matches!(head.framing, Framing::None | Framing::Length(0));
         Some(Request {
@@ -158,7 +163,13 @@ impl Http1Incoming {
         if let Some(held) = &self.held {
             return Poll::Ready(Ok(held.part()));
         }
-        self.body.poll(cx, &mut self.inbox, &mut self.stream)
+        let polled = self.body.poll(cx, &mut self.inbox, &mut self.stream);
+        match (&mut self.watched, polled) {
+            (Some(watched), Poll::Ready(Ok(part))) => {
+                watched.look(part, self.body.data(&self.inbox))
+            }
+            (_, polled) => polled,
+        }
     }
 
     pub(crate) fn body(&self) -> &[u8] {
@@ -171,7 +182,12 @@ impl Http1Incoming {
     pub(crate) fn consume(&mut self, count: usize) {
         match &mut self.held {
             Some(held) => held.consume(count),
-            None => self.body.consume(&mut self.inbox, count),
+            None => {
+                self.body.consume(&mut self.inbox, count);
+                if let Some(watched) = &mut self.watched {
+                    watched.consumed(count);
+                }
+            }
         }
     }
 

@@ -20,6 +20,7 @@ use crate::hold::Held;
 use crate::http2::Tally;
 use crate::incoming::{Gone, Length};
 use crate::lines;
+use crate::rules::Watched;
 
 /// The most payload of one frame that is handed to `h2` at once.
 const PIECE_BYTES: usize = 64 << 10;
@@ -43,6 +44,8 @@ pub(crate) struct Http2Incoming {
     pub(super) shape: Option<Arc<Shape>>,
     /// A body that was read already.
     pub(super) held: Option<Box<Held>>,
+    /// What is looked for in the body.
+    pub(super) watched: Option<Box<Watched>>,
     tally: Rc<Tally>,
 }
 
@@ -66,6 +69,7 @@ impl Http2Incoming {
             answer_ended: false,
             shape: None,
             held: None,
+            watched: None,
             tally,
         }
     }
@@ -78,6 +82,14 @@ impl Http2Incoming {
         if let Some(held) = &self.held {
             return Poll::Ready(Ok(held.part()));
         }
+        let polled = self.poll_part(cx);
+        match (&mut self.watched, polled) {
+            (Some(watched), Poll::Ready(Ok(part))) => watched.look(part, &self.piece),
+            (_, polled) => polled,
+        }
+    }
+
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
         loop {
             if self.piece.has_remaining() {
                 return Poll::Ready(Ok(Part::Data));
@@ -124,6 +136,9 @@ impl Http2Incoming {
             return;
         }
         self.piece.advance(count);
+        if let Some(watched) = &mut self.watched {
+            watched.consumed(count);
+        }
         // Only a stream that is gone refuses; reading it will say so.
         let _ = self.receive.flow_control().release_capacity(count);
     }

@@ -125,6 +125,16 @@ pub enum Event {
     BreachReported,
     /// A call that does not keep its contract was refused.
     BreachRefused,
+    /// A call that breaks a rule for requests was let through and reported.
+    RuleReported,
+    /// A call that breaks a rule for requests was refused.
+    RuleRefused,
+    /// A call of a service that is learned was not looked at, because too many waited.
+    LearnSkipped,
+    /// A proposal was written.
+    LearnedWritten,
+    /// A proposal could not be written.
+    LearnedFailed,
     /// A snapshot was published.
     SnapshotPublished,
     /// Documents did not compile; the running snapshot stayed.
@@ -160,6 +170,11 @@ impl Event {
         Self::BreakerOpened,
         Self::BreachReported,
         Self::BreachRefused,
+        Self::RuleReported,
+        Self::RuleRefused,
+        Self::LearnSkipped,
+        Self::LearnedWritten,
+        Self::LearnedFailed,
         Self::SnapshotPublished,
         Self::SnapshotRejected,
         Self::CertificateReloaded,
@@ -186,6 +201,11 @@ impl Event {
             Self::BreakerOpened => (&family::BREAKER_OPENINGS, None),
             Self::BreachReported => (&family::BREACHES, Some(("action", "reported"))),
             Self::BreachRefused => (&family::BREACHES, Some(("action", "refused"))),
+            Self::RuleReported => (&family::RULE_BREACHES, Some(("action", "reported"))),
+            Self::RuleRefused => (&family::RULE_BREACHES, Some(("action", "refused"))),
+            Self::LearnSkipped => (&family::LEARN_SKIPPED, None),
+            Self::LearnedWritten => (&family::LEARNED, Some(("result", "written"))),
+            Self::LearnedFailed => (&family::LEARNED, Some(("result", "failed"))),
             Self::SnapshotPublished => (&family::SNAPSHOT_LOADS, Some(("result", "published"))),
             Self::SnapshotRejected => (&family::SNAPSHOT_LOADS, Some(("result", "rejected"))),
             Self::CertificateReloaded => (&family::CERTIFICATE_LOADS, Some(("result", "ok"))),
