@@ -12,6 +12,7 @@ pub mod exit;
 pub mod file_limit;
 pub mod files;
 pub mod handover;
+pub mod learning;
 pub mod logging;
 pub mod reload;
 pub mod secrets;

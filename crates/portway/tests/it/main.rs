@@ -6,6 +6,7 @@ mod absences;
 mod cli;
 mod docs;
 mod edits;
+mod learn;
 mod life;
 mod program;
 mod repository;
