@@ -438,8 +438,10 @@ impl Learned {
         const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
         self.calls += 1;
         let is_good = (200..400).contains(&seen.status) && METHODS.contains(&&*seen.method);
-        let place = self.root.place(&seen.path, seen.caller, &mut self.parts);
-        let (true, Some(place)) = (is_good, place) else {
+        // What was not answered well leaves no trace: it takes no room from what was.
+        let place =
+            is_good.then(|| self.root.place(&seen.path, seen.caller, &mut self.parts)).flatten();
+        let Some(place) = place else {
             self.left_out += 1;
             return;
         };

@@ -35,7 +35,7 @@ fn broken(
     record: &mut Record,
     worker: &Worker,
 ) -> Result<(), Stop> {
-    record.misfits = Some(shown(misfits));
+    record.breaks(&shown(misfits));
     if !checks.enforced {
         worker.metrics.add(Event::BreachReported);
         return Ok(());

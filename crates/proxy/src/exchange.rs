@@ -30,7 +30,7 @@ use crate::record::{Open, Record};
 use crate::relay;
 use crate::request::Request;
 use crate::respond::{self, Local, Voice};
-use crate::rules::{self, Watched};
+use crate::rules;
 use crate::telemetry::Wire;
 use crate::timer::Timer;
 use crate::transfer::{self, BodyDeadlines, Download};
@@ -93,8 +93,6 @@ pub(crate) struct Decision {
     pub(crate) permit: Permit,
     /// What the balance of the backend hashes, hashed.
     pub(crate) hash: Option<u64>,
-    /// What is looked for in the body.
-    watched: Option<Box<Watched>>,
 }
 
 /// A body that is needed to decide.
@@ -147,7 +145,7 @@ async fn answer(
     let body = if around.request.has_body() { Body::Unread } else { Body::None };
     // Made where it stays: it is large, and every connection has room for it.
     let mut decision = None;
-    let decided = decide(around, body, record, &mut decision)?;
+    let decided = decide(around, body, incoming, record, &mut decision)?;
     let is_held = match decided {
         Decided::Dispatch => false,
         Decided::HoldBody(needed) => {
@@ -162,11 +160,7 @@ async fn answer(
             return send(around, &local, incoming, timer, record).await;
         }
     };
-    let decision = decision.as_mut().expect("where a call is dispatched to is decided");
-    if let Some(watched) = decision.watched.take() {
-        incoming.watch(watched);
-    }
-    let decision = &*decision;
+    let decision = decision.as_ref().expect("where a call is dispatched to is decided");
     let service = &around.live.snapshot.services[decision.service];
     let operation = &service.operations[decision.operation];
     if !is_held {
@@ -213,7 +207,7 @@ async fn decide_with_body(
     decision: &mut Option<Decision>,
 ) -> Result<(), Stop> {
     let body = hold(around, &needed, incoming, timer, record).await?;
-    match decide(around, Body::Held(&body), record, decision)? {
+    match decide(around, Body::Held(&body), incoming, record, decision)? {
         Decided::Dispatch => {
             incoming.hold_body(body);
             Ok(())
@@ -228,6 +222,7 @@ async fn decide_with_body(
 fn decide(
     around: &Surroundings<'_>,
     body: Body<'_>,
+    incoming: &mut Incoming,
     record: &mut Record,
     decision: &mut Option<Decision>,
 ) -> Result<Decided, Stop> {
@@ -287,18 +282,17 @@ fn decide(
                     record.app = permit.app().cloned();
                     record.limit = permit.limit().copied();
                     let learns = service.learn.is_some();
-                    let watched = if operation.requests.is_some() || learns {
-                        rules::head(operation, &call, request, learns, (record, worker))?
-                    } else {
-                        None
-                    };
+                    if operation.requests.is_some() || learns {
+                        *incoming.watched() =
+                            rules::head(operation, &call, request, learns, (record, worker))?;
+                    }
                     if let Some(checks) = &operation.checks {
                         check::head(checks, &call, record, worker)?;
                     }
                     let balance = &service.backend(operation).document.balance;
                     let hash = dispatch::hash_of(&call, balance);
-                    let (service, operation) = (service_index, index);
-                    *decision = Some(Decision { service, operation, permit, hash, watched });
+                    *decision =
+                        Some(Decision { service: service_index, operation: index, permit, hash });
                     Ok(Decided::Dispatch)
                 }
                 Verdict::HoldBody { most_bytes } => Ok(Decided::HoldBody(Needed {

@@ -66,12 +66,7 @@ impl Incoming {
         }
     }
 
-    /// The body is looked at on its way.
-    pub(crate) fn watch(&mut self, watched: Box<Watched>) {
-        *self.watched() = Some(watched);
-    }
-
-    /// What is looked for in the body.
+    /// What is looked for in the body on its way.
     pub(crate) fn watched(&mut self) -> &mut Option<Box<Watched>> {
         match self {
             Self::Http1(http1) => &mut http1.watched,

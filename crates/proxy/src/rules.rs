@@ -121,11 +121,7 @@ pub(crate) fn conclude(incoming: &mut Incoming, record: &mut Record, worker: &Wo
 /// Counts a call, and notes for its log line what it breaks.
 fn note(breaches: &[Breach], enforced: bool, record: &mut Record, worker: &Worker) {
     worker.metrics.add(if enforced { Event::RuleRefused } else { Event::RuleReported });
-    let shown = shown(breaches);
-    record.misfits = Some(match record.misfits.take() {
-        None => shown.into(),
-        Some(before) => format!("{before}, {shown}").into(),
-    });
+    record.breaks(&shown(breaches));
 }
 
 fn refusal(breaches: &[Breach]) -> Refusal {

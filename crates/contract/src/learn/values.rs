@@ -15,6 +15,8 @@ use super::Callers;
 const WORDS_MAX: usize = 8;
 /// The most characters of one.
 const WORD_CHARS: usize = 20;
+/// So many values show what is usual.
+const USUAL: u64 = 10;
 /// How often each must have been seen, and by how many.
 const WORD_SEEN: u64 = 5;
 const WORD_CALLERS: u64 = 2;
@@ -155,6 +157,17 @@ pub(super) struct Values {
     other: bool,
     /// Candidates for an enumeration; `None` once it is known that there is none.
     words: Option<BTreeMap<String, Word>>,
+    /// Values that are unlike the others, or look like an attack, as long as one caller alone sent such.
+    odd: Option<Box<Odd>>,
+}
+
+/// Values of one caller.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Odd {
+    /// Nothing after a restart: then whoever comes next counts as the same.
+    #[serde(skip)]
+    caller: Option<u64>,
+    values: Values,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -184,13 +197,56 @@ impl Default for Values {
             signs: String::new(),
             other: false,
             words: Some(BTreeMap::new()),
+            odd: None,
         }
     }
 }
 
 impl Values {
-    /// Looks at a value of that name.
+    /// Looks at a value of that name. One that is odd counts only once two callers have sent such.
     pub(super) fn add(&mut self, name: &str, value: &str, caller: u64) {
+        if !self.is_odd(value) {
+            return self.take(name, value, caller);
+        }
+        let odd = self
+            .odd
+            .get_or_insert_with(|| Box::new(Odd { caller: Some(caller), values: Self::default() }));
+        odd.values.take(name, value, caller);
+        if *odd.caller.get_or_insert(caller) != caller
+            && let Some(odd) = self.odd.take()
+        {
+            self.merge(odd.values);
+        }
+    }
+
+    /// Whether a value has signs that attacks are made of, or is far from what was seen so far.
+    fn is_odd(&self, value: &str) -> bool {
+        const SIGNS: &str = "'\"<>;\\`|{}$()=%";
+        let is_risky = value.contains(|c: char| {
+            SIGNS.contains(c) || (c.is_control() && !matches!(c, '\t' | '\r' | '\n'))
+        });
+        // As it was allowed once, it is like the others.
+        let is_known = value.chars().all(|c| !SIGNS.contains(c) || self.signs.contains(c));
+        if (is_risky && !is_known) || value.contains("..") || value.contains("--") {
+            return true;
+        }
+        let (all, is_integer) = (self.count, is_integer(value));
+        if all < USUAL {
+            return false;
+        }
+        let digits = value.trim_start_matches('-').len() as u64;
+        let is_far = value.chars().count() as u64 > self.chars_max.saturating_mul(4).max(16);
+        let unlike_integers = all == self.integers
+            && (!is_integer
+                || (value.starts_with('-') && !self.is_negative)
+                || digits > u64::from(self.digits) + 2);
+        let unlike_kind = (all == self.uuids && !is_uuid(value))
+            || (all == self.dates && !is_date(value))
+            || (all == self.booleans && !matches!(value, "true" | "false"));
+        is_far || unlike_integers || unlike_kind
+    }
+
+    fn take(&mut self, name: &str, value: &str, caller: u64) {
         self.count += 1;
         self.empty += u64::from(value.is_empty());
         self.booleans += u64::from(matches!(value, "true" | "false"));
@@ -275,6 +331,18 @@ impl Values {
                 self.signs.push(sign);
             }
         }
+        // Of two that are unlike the others, each tells that the other is not alone.
+        match (self.odd.take(), other.odd) {
+            (Some(own), Some(odd)) if own.caller != odd.caller => {
+                self.merge(own.values);
+                self.merge(odd.values);
+            }
+            (Some(mut own), Some(odd)) => {
+                own.values.merge(odd.values);
+                self.odd = Some(own);
+            }
+            (own, odd) => self.odd = own.or(odd),
+        }
         self.words = match (self.words.take(), other.words) {
             (Some(mut own), Some(words)) => {
                 for (word, seen) in words {
@@ -293,6 +361,9 @@ impl Values {
         if !self.has_words() {
             self.words = None;
         }
+        if let Some(odd) = &mut self.odd {
+            odd.values.scrub();
+        }
         for word in self.words.iter_mut().flat_map(BTreeMap::values_mut) {
             word.callers.before = word.callers.count();
         }
@@ -308,12 +379,30 @@ impl Values {
 
     /// The schema of a text that stands in a path, a query or a form: it may mean a number.
     pub(super) fn schema(&self) -> Value {
-        match self.count {
-            0 => json!({}),
-            all if all == self.integers => self.integer_schema(),
-            all if all == self.integers + self.numbers => json!({ "type": "number" }),
-            all if all == self.booleans => json!({ "type": "boolean" }),
-            _ => self.text_schema(),
+        let schema = match (self.count, &self.odd) {
+            (0, Some(odd)) => return odd.values.schema(),
+            (0, None) => json!({}),
+            (all, _) if all == self.integers => self.integer_schema(),
+            (all, _) if all == self.integers + self.numbers => json!({ "type": "number" }),
+            (all, _) if all == self.booleans => json!({ "type": "boolean" }),
+            _ => self.plain_schema(),
+        };
+        self.marked(schema)
+    }
+
+    /// With how many values are not covered.
+    fn marked(&self, mut schema: Value) -> Value {
+        if let (Some(odd), Value::Object(members)) = (&self.odd, &mut schema) {
+            members.insert("x-portway-odd".to_owned(), json!(odd.values.count));
+        }
+        schema
+    }
+
+    /// The schema of a text of JSON.
+    pub(super) fn text_schema(&self) -> Value {
+        match (self.count, &self.odd) {
+            (0, Some(odd)) => odd.values.text_schema(),
+            _ => self.marked(self.plain_schema()),
         }
     }
 
@@ -336,8 +425,7 @@ impl Values {
         Value::Object(schema)
     }
 
-    /// The schema of a text.
-    pub(super) fn text_schema(&self) -> Value {
+    fn plain_schema(&self) -> Value {
         if self.has_words()
             && let Some(words) = &self.words
         {

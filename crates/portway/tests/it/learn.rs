@@ -148,7 +148,7 @@ fn ask(address: SocketAddr, call: &Call, key: &str) -> u16 {
 
 fn document(application: SocketAddr, more: &str) -> String {
     format!(
-        "portway: 1\ngateway: {{ listen: '127.0.0.1:0', admin: '127.0.0.1:0' }}\nservices:\n  shop:\n    path: /shop\n    backend: 'http://{application}'\n    auth: [key]\n{more}\n\
+        "portway: 1\ngateway: {{ listen: [ '127.0.0.1:0' ], admin: '127.0.0.1:0' }}\nservices:\n  shop:\n    path: /shop\n    backend: 'http://{application}'\n    auth: [key]\n{more}\n\
          apps:\n  phone: {{ keys: [ {{ env: PHONE_KEY }} ] }}\n  till: {{ keys: [ {{ env: TILL_KEY }} ] }}\n"
     )
 }
@@ -166,9 +166,9 @@ const LEARN: &str =
 
 fn stop(mut gateway: Gateway) -> String {
     gateway.signal("TERM");
-    gateway.wait_for("stopped");
-    assert_eq!(gateway.end(), 0);
-    gateway.log.join("\n")
+    let said = gateway.last_words();
+    assert_eq!(gateway.end(), 0, "{said}");
+    said
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn what_was_learned_lets_the_same_calls_through_and_no_others() {
 
     let learned = folder.path().join("learned/shop.yaml");
     let text = std::fs::read_to_string(&learned).expect("a proposal");
-    for secret in ["anna", "example.com", "shirt", "phone-key", "UNION", "script", "admin"] {
+    for secret in ["anna", "example.com", "shirt", "phone-key", "UNION", "<script", "admin"] {
         assert!(!text.contains(secret), "{secret} in\n{text}");
     }
     for path in ["/api/orders", "/cgi/basket", "/index.asp", "/item/{id}", "/search.asp"] {
