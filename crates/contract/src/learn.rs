@@ -390,7 +390,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// What was learned of one service.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Learned {
     /// Of the form of this.
     version: u32,
@@ -405,11 +405,17 @@ pub struct Learned {
 /// The version of the form that is remembered.
 const VERSION: u32 = 1;
 
+impl Default for Learned {
+    fn default() -> Self {
+        Self { version: VERSION, calls: 0, root: Node::default(), parts: 0, left_out: 0 }
+    }
+}
+
 impl Learned {
     /// Nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { version: VERSION, ..Self::default() }
+        Self::default()
     }
 
     /// What was remembered, if this version can read it.

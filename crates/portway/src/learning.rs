@@ -143,7 +143,7 @@ impl Pupil {
     fn new(root: &Path, settings: &Settings, name: &Name) -> Self {
         let remembered = Files::of(root, settings).ok().and_then(|files| files.remembered());
         let learned = remembered.and_then(|(_, text)| Learned::remembered(&text));
-        let learned = learned.unwrap_or_else(Learned::new);
+        let learned = learned.unwrap_or_default();
         tracing::info!(service = %name, calls = learned.calls(), "calls are learned");
         Self {
             settings: settings.clone(),

@@ -127,9 +127,8 @@ pub(crate) async fn serve(
     if let Err(stop) = answer(&around, incoming, timer, &mut open.record).await {
         stopped(&around, incoming, timer, &mut open.record, stop).await;
     }
-    if incoming.watched().is_some() {
-        rules::conclude(incoming, &mut open.record, worker);
-        learn::conclude(&around, incoming, &open.record);
+    if let Some(watched) = incoming.take_watched() {
+        learn::conclude(&around, rules::conclude(*watched, &mut open.record, worker), &open.record);
     }
     open.close();
     open.record.now_us() / 1_000
@@ -283,8 +282,11 @@ fn decide(
                     record.limit = permit.limit().copied();
                     let learns = service.learn.is_some();
                     if operation.requests.is_some() || learns {
-                        *incoming.watched() =
-                            rules::head(operation, &call, request, learns, (record, worker))?;
+                        let told = (&mut *record, &**worker);
+                        if let Some(watched) = rules::head(operation, &call, request, learns, told)?
+                        {
+                            incoming.watch(watched);
+                        }
                     }
                     if let Some(checks) = &operation.checks {
                         check::head(checks, &call, record, worker)?;

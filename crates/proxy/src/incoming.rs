@@ -59,18 +59,34 @@ impl Incoming {
 
     /// The whole body was read, and goes on from here.
     pub(crate) fn hold_body(&mut self, body: Vec<u8>) {
-        let held = Some(Box::new(Held::new(body)));
+        let held = Held::new(body);
         match self {
-            Self::Http1(http1) => http1.held = held,
-            Self::Http2(http2) => http2.held = held,
+            Self::Http1(http1) => http1.aside.get_or_insert_default().held = Some(held),
+            Self::Http2(http2) => http2.held = Some(Box::new(held)),
+        }
+    }
+
+    /// The body is looked at on its way.
+    pub(crate) fn watch(&mut self, watched: Box<Watched>) {
+        match self {
+            Self::Http1(http1) => http1.aside.get_or_insert_default().watched = Some(watched),
+            Self::Http2(http2) => http2.watched = Some(watched),
         }
     }
 
     /// What is looked for in the body on its way.
-    pub(crate) fn watched(&mut self) -> &mut Option<Box<Watched>> {
+    pub(crate) fn watched(&mut self) -> Option<&mut Watched> {
         match self {
-            Self::Http1(http1) => &mut http1.watched,
-            Self::Http2(http2) => &mut http2.watched,
+            Self::Http1(http1) => http1.aside.as_mut()?.watched.as_deref_mut(),
+            Self::Http2(http2) => http2.watched.as_deref_mut(),
+        }
+    }
+
+    /// The body has passed, or will not be looked at any more.
+    pub(crate) fn take_watched(&mut self) -> Option<Box<Watched>> {
+        match self {
+            Self::Http1(http1) => http1.aside.as_mut()?.watched.take(),
+            Self::Http2(http2) => http2.watched.take(),
         }
     }
 

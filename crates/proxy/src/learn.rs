@@ -11,7 +11,6 @@ use portway_http1::Known;
 use portway_model::Name;
 
 use crate::exchange::Surroundings;
-use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::record::Record;
 use crate::telemetry::Event;
@@ -119,7 +118,7 @@ impl Copies {
 }
 
 /// Notes the head of an answer.
-#[cold]
+#[inline(never)]
 pub(crate) fn note_answer(copies: &mut Copies, outgoing: &mut Outgoing) {
     let (bytes, fields) = outgoing.answer();
     let field = fields.iter().find(|field| field.known == Known::ContentType);
@@ -136,11 +135,9 @@ fn media(value: &[u8]) -> String {
 }
 
 /// The call is over: what was seen of it waits to be looked at.
-#[cold]
-pub(crate) fn conclude(around: &Surroundings<'_>, incoming: &mut Incoming, record: &Record) {
-    let Some(copies) = incoming.watched().as_mut().and_then(|watched| watched.take_copies()) else {
-        return;
-    };
+#[inline(never)]
+pub(crate) fn conclude(around: &Surroundings<'_>, copies: Option<Box<Copies>>, record: &Record) {
+    let Some(copies) = copies else { return };
     let Some((service, _)) = record.operation() else { return };
     let service = &around.live.snapshot.services[service];
     if !record.is_answered() || !(200..400).contains(&record.status) {

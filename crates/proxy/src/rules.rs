@@ -10,7 +10,6 @@ use portway_snapshot::Operation;
 
 use crate::body::{Broken, Part};
 use crate::exchange::Stop;
-use crate::incoming::Incoming;
 use crate::learn::Copies;
 use crate::record::Record;
 use crate::request::Request;
@@ -32,7 +31,7 @@ pub(crate) struct Watched {
 }
 
 /// Judges the head of a call, and gives what is to watch its body. One that was held is judged here.
-#[cold]
+#[inline(never)]
 pub(crate) fn head(
     operation: &Operation,
     call: &Call<'_>,
@@ -76,12 +75,8 @@ impl Watched {
         self.copies.as_deref_mut()
     }
 
-    pub(crate) fn take_copies(&mut self) -> Option<Box<Copies>> {
-        self.copies.take()
-    }
-
     /// Looks at what the caller's side shows, `data`, before it is taken.
-    #[cold]
+    #[inline(never)]
     pub(crate) fn look(&mut self, part: Part, data: &[u8]) -> Poll<Result<Part, Broken>> {
         let looked = match part {
             Part::End => self.watch.as_mut().map_or(Ok(()), BodyWatch::end),
@@ -110,12 +105,16 @@ impl Watched {
     }
 }
 
-/// Notes what was found in a body, when its call is over.
-pub(crate) fn conclude(incoming: &mut Incoming, record: &mut Record, worker: &Worker) {
-    let Some(watched) = incoming.watched() else { return };
+/// Notes what was found in a body, when its call is over; gives what was copied for learning.
+pub(crate) fn conclude(
+    watched: Watched,
+    record: &mut Record,
+    worker: &Worker,
+) -> Option<Box<Copies>> {
     if let Some(breach) = &watched.found {
         note(std::slice::from_ref(breach), watched.enforced, record, worker);
     }
+    watched.copies
 }
 
 /// Counts a call, and notes for its log line what it breaks.

@@ -5,6 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use portway_model as model;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -136,6 +137,26 @@ fn header_fields_and_cookies() {
         (&[("X-Tenant", "a"), ("Cookie", "x=1;admin=1")], &["cookie admin denied"]),
     ] {
         assert_eq!(judge(&rules, fields, ""), expected, "{fields:?}");
+    }
+}
+
+/// Of several values that are one list, each must pass (class C9 of the attacks).
+#[test]
+fn one_good_value_lets_no_other_through() {
+    let rules = rules(json!({
+        "headers": { "rules": { "X-Group": { "pattern": "[a-z]+", "repeated": "allow" } } },
+        "cookies": { "rules": { "g": { "pattern": "[a-z]+", "repeated": "allow" } } },
+        "query": { "rules": { "g": { "pattern": "[a-z]+", "repeated": "allow" } } },
+    }));
+    assert_eq!(judge(&rules, &[("X-Group", "a"), ("X-Group", "b")], "g=a&g=b"), [""; 0]);
+    for values in [["a", "b'"], ["b'", "a"], ["a,b'", "a"], ["a", ""]] {
+        let [first, second] = values;
+        let fields = [("X-Group", first), ("X-Group", second)];
+        assert!(judge(&rules, &fields, "").contains(&"header X-Group pattern".to_owned()));
+        let cookie = format!("g={first}; g={second}");
+        assert!(judge(&rules, &[("Cookie", &cookie)], "").contains(&"cookie g pattern".to_owned()));
+        let query = format!("g={first}&g={second}");
+        assert!(judge(&rules, &[], &query).contains(&"query g pattern".to_owned()));
     }
 }
 
@@ -394,6 +415,32 @@ fn compressed_bodies() {
     let inside = format!("--xyz\r\n{}\r\n--xyz--", file("a.php"));
     let fields = [FORM, ("Content-Encoding", "gzip")];
     assert_eq!(watch(&rules, &fields, &gzip(inside.as_bytes())), "part f extensions");
+}
+
+proptest! {
+    /// Nothing panics, and the verdict does not depend on how a body is cut into pieces (`watch` compares).
+    #[test]
+    fn pieces_do_not_matter(parts in proptest::collection::vec(0_usize..10, 0..40), compress: bool) {
+        const PARTS: [&str; 10] = [
+            "--xyz", "\r\n", "--", "\n", "\r", "-", "x",
+            "Content-Disposition: form-data; name=\"a\"", "; filename=\"a.png\"", "\r\n\r\n",
+        ];
+        let rules = rules(json!({
+            "compression": { "codings": ["gzip"] },
+            "uploads": { "part_bytes": 8, "extensions": ["png"] },
+        }));
+        let text: String = parts.iter().map(|part| PARTS[*part]).collect();
+        let text = format!("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{text}");
+        if compress {
+            let mut body = gzip(text.as_bytes());
+            if let Some(byte) = parts.first().and_then(|at| body.get_mut(at * 5)) {
+                *byte ^= 1;
+            }
+            watch(&rules, &[FORM, ("Content-Encoding", "gzip")], &body);
+        } else {
+            watch(&rules, &[FORM], text.as_bytes());
+        }
+    }
 }
 
 #[test]

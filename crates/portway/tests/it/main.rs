@@ -11,4 +11,5 @@ mod life;
 mod program;
 mod repository;
 mod restart;
+mod rules;
 mod run;

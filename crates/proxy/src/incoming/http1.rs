@@ -34,8 +34,15 @@ pub(crate) struct Http1Incoming {
     chunked: bool,
     /// What a backend gets, while a chunked request is on its way to one.
     pub(super) shape: Option<Arc<Shape>>,
+    /// What few calls have.
+    pub(super) aside: Option<Box<Aside>>,
+}
+
+/// What few calls have, so that a connection has room for one pointer only.
+#[derive(Default)]
+pub(super) struct Aside {
     /// A body that was read already.
-    pub(super) held: Option<Box<Held>>,
+    pub(super) held: Option<Held>,
     /// What is looked for in the body.
     pub(super) watched: Option<Box<Watched>>,
 }
@@ -66,8 +73,7 @@ impl Http1Incoming {
             cut: false,
             chunked: false,
             shape: None,
-            held: None,
-            watched: None,
+            aside: None,
         }
     }
 
@@ -115,8 +121,7 @@ impl Http1Incoming {
         };
         self.keep = head.persistent;
         self.shape = None;
-        self.held = None;
-        self.watched = None;
+        self.aside = None;
         self.body = BodyReader::new(head.framing, BodyLimits::default());
         let no_body = matches!(head.framing, Framing::None | Framing::Length(0));
         Some(Request {
@@ -160,35 +165,40 @@ impl Http1Incoming {
     }
 
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
-        if let Some(held) = &self.held {
+        if let Some(held) = self.held() {
             return Poll::Ready(Ok(held.part()));
         }
         let polled = self.body.poll(cx, &mut self.inbox, &mut self.stream);
-        match (&mut self.watched, polled) {
-            (Some(watched), Poll::Ready(Ok(part))) => {
-                watched.look(part, self.body.data(&self.inbox))
-            }
+        match (&mut self.aside, polled) {
+            (Some(aside), Poll::Ready(Ok(part))) => match &mut aside.watched {
+                Some(watched) => watched.look(part, self.body.data(&self.inbox)),
+                None => Poll::Ready(Ok(part)),
+            },
             (_, polled) => polled,
         }
     }
 
+    fn held(&self) -> Option<&Held> {
+        self.aside.as_ref()?.held.as_ref()
+    }
+
     pub(crate) fn body(&self) -> &[u8] {
-        match &self.held {
+        match self.held() {
             Some(held) => held.rest(),
             None => self.body.data(&self.inbox),
         }
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
-        match &mut self.held {
-            Some(held) => held.consume(count),
-            None => {
-                self.body.consume(&mut self.inbox, count);
-                if let Some(watched) = &mut self.watched {
-                    watched.consumed(count);
-                }
+        if let Some(aside) = &mut self.aside {
+            if let Some(held) = &mut aside.held {
+                return held.consume(count);
+            }
+            if let Some(watched) = &mut aside.watched {
+                watched.consumed(count);
             }
         }
+        self.body.consume(&mut self.inbox, count);
     }
 
     pub(crate) fn write_body_end(&self, out: &mut Vec<u8>) {
@@ -281,7 +291,7 @@ impl Http1Incoming {
     }
 
     pub(crate) fn leave_body(&mut self) {
-        self.held = None;
+        self.aside = None;
         if !self.body.is_ended() && !self.body.discard(&mut self.inbox) {
             self.keep = false;
         }
