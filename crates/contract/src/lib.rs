@@ -17,6 +17,7 @@ pub mod dispatch;
 pub mod document;
 mod findings;
 mod json;
+pub mod learn;
 pub mod library;
 pub mod limits;
 mod load;

@@ -138,7 +138,9 @@ impl Mock {
     }
 
     fn first_problem(&self, schema: SchemaId, value: &Value) -> Option<String> {
-        let crate::schema::Verdict::Invalid(problems) = self.schemas.check(schema, value, 0) else {
+        let crate::schema::Verdict::Invalid(problems) =
+            self.schemas.check(schema, &value.into(), 0)
+        else {
             return None;
         };
         let problem = problems.first()?;

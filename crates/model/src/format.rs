@@ -49,6 +49,8 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
         "portway-component" => component(text),
         "portway-variable" => variable(text),
         "portway-file" => file(text),
+        "portway-media-type" => media_type(text),
+        "portway-extension" => extension(text),
         _ => Ok(()),
     }
 }
@@ -197,6 +199,29 @@ fn host(text: &str) -> Result<(), Malformed> {
             "a host name has labels of 1–63 letters, digits and \"-\" with dots between them",
             String::new(),
         );
+    }
+    Ok(())
+}
+
+/// A media type, or all of a kind; without parameters.
+fn media_type(text: &str) -> Result<(), Malformed> {
+    let wrong = |why: &str, fix: &str| Err(Malformed::new(text, "a media type", why, fix));
+    match text.split_once('/') {
+        Some((kind, name)) if is_token(kind) && is_token(name) && kind != "*" => Ok(()),
+        Some(("*", _)) => wrong("a kind must be named", "leave the list out to take any"),
+        _ if text.contains(';') => wrong("it has parameters", "leave out what follows the \";\""),
+        _ => wrong("it has two words with a \"/\" between them", "write for example image/png"),
+    }
+}
+
+/// The extension of a file's name.
+fn extension(text: &str) -> Result<(), Malformed> {
+    let wrong = |why: &str, fix: String| Err(Malformed::new(text, "an extension", why, fix));
+    if let Some(name) = text.strip_prefix('.').or_else(|| text.strip_prefix("*.")) {
+        return wrong("the dot does not belong to it", format!("write {name}"));
+    }
+    if text.is_empty() || !text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_')) {
+        return wrong("it has letters and digits only", String::new());
     }
     Ok(())
 }

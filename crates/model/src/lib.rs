@@ -17,6 +17,7 @@ pub mod document;
 mod finding;
 mod format;
 pub mod gateway;
+pub mod learn;
 pub mod limit;
 pub mod log_fields;
 pub mod mock;
@@ -27,6 +28,7 @@ pub mod plan;
 pub mod privacy;
 pub mod read;
 pub mod reference;
+pub mod requests;
 pub mod schema;
 pub mod secret;
 pub mod service;
@@ -53,6 +55,7 @@ pub use document::Document;
 pub use gateway::{
     Bounds, Certificate, Gateway, Http2Bounds, ListenerDocument, LogFormat, Logging, TlsDocument,
 };
+pub use learn::Learn;
 pub use limit::{Limit, LimitBy, Period, Quota, QuotaPeriod};
 pub use log_fields::{LOG_FIELDS, LogField};
 pub use mock::Mock;
@@ -61,6 +64,9 @@ pub use plan::{Plan, Priority};
 pub use privacy::{AppShown, ClientShown, PathShown, Privacy, TextShown};
 pub use read::{Documents, Include, Remembered, SourceFile, includes, read, read_again};
 pub use reference::reference_markdown;
+pub use requests::{
+    Coding, Compression, HeaderRules, PairRules, Permission, Requests, Uploads, ValueRule,
+};
 pub use schema::json_schema;
 pub use secret::SecretRef;
 pub use service::{
@@ -73,5 +79,5 @@ pub use sources::Sources;
 pub use suggest::closest;
 pub use syntax::Format;
 pub use text::Malformed;
-pub use traces::{FollowedParent, Share, TraceErrors, Traces};
+pub use traces::{FollowedParent, TraceErrors, Traces};
 pub use units::{ByteSize, Duration};

@@ -11,7 +11,9 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Malformed, is_disturbing, is_token, quoted, written_as_text};
-use crate::{Answers, Backend, ByteSize, CheckBounds, Duration, Limit, Name, shape};
+use crate::{
+    Answers, Backend, ByteSize, CheckBounds, Duration, Learn, Limit, Name, Requests, shape,
+};
 
 /// One service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,7 +54,7 @@ pub struct Service {
     /// The most bytes of a request body. Default: the gateway's `bounds.body_bytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_bytes: Option<ByteSize>,
-    /// What becomes of calls that do not keep the contract. Default `enforce`; without a contract there is nothing to check.
+    /// What becomes of calls that do not keep the contract or the rules of `requests`. Default `enforce`; without either there is nothing to check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
     /// What a body may be before a schema of the contract is asked.
@@ -67,6 +69,12 @@ pub struct Service {
     /// What callers get to see of the application's answers. Default: everything, as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<Answers>,
+    /// What calls must be like, with a contract or without; `check` says what becomes of others. Default: no rules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Requests>,
+    /// Watches calls and proposes a contract from them, for somebody to review. Default: nothing is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learn: Option<Learn>,
     /// Policies of single operations, by `operationId` (or, without a contract, by the route as written).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub operations: BTreeMap<String, OperationPolicy>,
@@ -109,12 +117,15 @@ pub struct OperationPolicy {
     /// Says that repeating the call does no harm, so that it may be retried whatever its method. Default: by the method (RFC 9110 section 9.2.2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotent: Option<bool>,
+    /// Replaces the service's `requests`, all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Requests>,
     /// `true` takes the operation out of the public API: it answers as if it did not exist. Default false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
 }
 
-/// What becomes of calls whose parameters or bodies are not what the contract describes.
+/// What becomes of calls that are not what the contract describes, or break a rule of `requests`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(title = "check")]

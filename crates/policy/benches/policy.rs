@@ -69,6 +69,8 @@ fn rules(auth: model::Auth, limits: Vec<model::Limit>) -> Rules {
         cors: None,
         errors: model::ErrorForm::default(),
         answers: None,
+        requests: None,
+        learn: None,
         operations: Default::default(),
     };
     Rules::compile(&name("shop"), Some("getOrder"), &service, None)

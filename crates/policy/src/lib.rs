@@ -2,7 +2,7 @@
 //!
 //! Policies are plain functions over a [`Call`]. They know no socket, no HTTP library and no clock: time,
 //! counters and keys are asked through the ports in [`ports`], and what is to be answered or sent is given
-//! back as values. Compiled policies ([`Rules`], [`Shape`], [`Cors`], [`Answers`]) are made once from documents and never
+//! back as values. Compiled policies ([`Rules`], [`Shape`], [`Cors`], [`Answers`], [`Requests`]) are made once from documents and never
 //! change; what does change, the counts, lives in [`MemoryCounters`] and survives a new set of documents.
 //!
 //! Left to others: reading documents (`model`), finding the operation (`snapshot`), bytes (`proxy`).
@@ -29,6 +29,7 @@ pub mod query;
 pub mod quota;
 pub mod rate_headers;
 pub mod refusal;
+pub mod requests;
 pub mod rules;
 pub mod shape;
 pub mod signature_fault;
@@ -51,6 +52,7 @@ pub use phase::Phase;
 pub use pipeline::{Verdict, decide};
 pub use ports::{App, Clock, Counters, Keys, Kind, LimitState, Value, Want, World};
 pub use refusal::{Detail, Reason, Refusal};
+pub use requests::{BodyWatch, Breach, Requests, RuleFault};
 pub use rules::{GateRule, LimitRule, Per, Plan, RuleName, Rules, Unit, Window};
 pub use shape::Shape;
 pub use signature_fault::SignatureFault;

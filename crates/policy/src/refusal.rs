@@ -64,6 +64,10 @@ pub enum Reason {
     PreferenceUnknown,
     /// A mock has none of the media types that the caller accepts.
     NotAcceptable,
+    /// A call that breaks a rule for requests.
+    RuleBroken,
+    /// A body in a content coding that is not taken.
+    CodingUnsupported,
     /// The gateway is stopping.
     Draining,
 }
@@ -106,6 +110,8 @@ impl Reason {
         Self::TooMuchHeld,
         Self::PreferenceUnknown,
         Self::NotAcceptable,
+        Self::RuleBroken,
+        Self::CodingUnsupported,
         Self::Draining,
     ];
 
@@ -211,8 +217,9 @@ impl Reason {
                 word: "body-too-large",
                 status: 413,
                 title: "The request's body is too large.",
-                explanation: "The body has, or announces, more bytes than this operation takes (body_bytes). Send \
-                              less, or in parts if the API has a way for that.",
+                explanation: "The body has, or announces, more bytes than this operation takes (body_bytes); or a \
+                              compressed body becomes more than the service takes, or a part of an upload is larger, \
+                              as the member errors then says. Send less, or in parts if the API has a way for that.",
             },
             Self::Misdirected => Entry {
                 word: "misdirected",
@@ -345,6 +352,24 @@ impl Reason {
                               other formats that no schema describes are answered only where the contract gives an \
                               example of them.",
             },
+            Self::RuleBroken => Entry {
+                word: "rule-broken",
+                status: 400,
+                title: "The request breaks a rule of this service.",
+                explanation: "The service has rules for what calls must be like (requests), and this one breaks some: \
+                              a parameter, header or cookie that must match a pattern, may not be there or stands \
+                              there twice; a part of an upload that is not taken. The member errors of the answer lists \
+                              what is wrong: in which part (in, name), the rule (rule) and what it asks (detail); at \
+                              most 32 of them. Where the head is wrong, nothing was sent to the backend; where the body \
+                              is, the backend got its beginning only, and its connection was closed. Correct the call.",
+            },
+            Self::CodingUnsupported => Entry {
+                word: "coding-unsupported",
+                status: 415,
+                title: "A body in this content coding is not taken.",
+                explanation: "The request's body is compressed (Content-Encoding) in a way that the service does not take \
+                              (requests.compression), or more than once. Send it as it is.",
+            },
             Self::Draining => Entry {
                 word: "draining",
                 status: 503,
@@ -370,7 +395,7 @@ pub enum Detail {
     Signature(Box<SignatureFault>),
     /// What is wrong with a client certificate.
     Certificate(CertificateFault),
-    /// What is wrong, by the contract: a list of JSON.
+    /// What is wrong, by the contract or a rule: a list of JSON.
     Errors(Box<str>),
     /// Media types that are taken: value of `Accept`.
     Accept(Box<str>),

@@ -107,6 +107,8 @@ pub(crate) fn service(auth: model::Auth, limits: Vec<model::Limit>) -> model::Se
         cors: None,
         errors: model::ErrorForm::default(),
         answers: None,
+        requests: None,
+        learn: None,
         operations: std::collections::BTreeMap::new(),
     }
 }

@@ -13,6 +13,7 @@ pub mod export;
 pub mod file_limit;
 pub mod files;
 pub mod handover;
+pub mod learning;
 pub mod logging;
 pub mod reload;
 pub mod secrets;

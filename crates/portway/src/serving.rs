@@ -254,6 +254,21 @@ impl Serving {
         }
     }
 
+    /// What was seen of the calls of services that are learned.
+    pub fn take_seen(&self) -> Vec<(portway_model::Name, portway_contract::learn::Observation)> {
+        self.running.take_seen()
+    }
+
+    /// Counts what came of writing what was learned.
+    pub fn learned(&self, is_written: bool) {
+        self.running.learned(is_written);
+    }
+
+    /// What serves, as far as it says what is learned.
+    pub fn learned_snapshot(&self) -> Arc<Snapshot> {
+        self.running.snapshot()
+    }
+
     /// Ends at once.
     pub fn cut(&self) {
         self.running.cut();

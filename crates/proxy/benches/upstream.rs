@@ -43,23 +43,7 @@ fn backend(balance: model::Balance, targets: usize) -> Arc<BackendState> {
         weight: 1 + number as u32 % 3,
         host_header: "bench".into(),
     };
-    let document = model::Backend {
-        targets: Vec::new(),
-        balance,
-        protocol: model::Protocol::Http1,
-        host: model::HostHeader::Target,
-        tls: model::BackendTls::default(),
-        timeouts: model::Timeouts::default(),
-        retries: model::Retries::default(),
-        active: None,
-        passive: model::Passive::default(),
-        breaker: model::Breaker::default(),
-        slow_start: None,
-        concurrency: model::Concurrency::default(),
-        credentials: Vec::new(),
-        head_bytes: None,
-        mock: None,
-    };
+    let document = model::Backend { balance, ..model::Backend::new(Vec::new()) };
     let spec = BackendSpec {
         key: "bench".into(),
         targets: (1..=targets).map(target).collect(),

@@ -3,6 +3,7 @@
 use std::task::{Context, Poll, ready};
 
 use portway_http1::{BodyDecoder, BodyLimits, Decoded, Framing, Reject};
+use portway_policy::Refusal;
 
 use crate::buffer::{Inbox, Size};
 use crate::stream::Stream;
@@ -17,12 +18,14 @@ pub(crate) enum Part {
 }
 
 /// Why a body stopped before its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Broken {
     /// The peer closed or reset the connection.
     Closed,
     /// What it sent is refused.
     Rejected(Reject),
+    /// It breaks a rule of the service.
+    Refused(Box<Refusal>),
 }
 
 /// Reads one body out of an inbox.

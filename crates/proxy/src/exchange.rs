@@ -10,8 +10,8 @@ use std::sync::Arc;
 use portway_contract::request::Plan;
 use portway_http1::{Framing, Known, Reject, ResponseHead};
 use portway_policy::{
-    Body, Call, Certificate, CertificateFault, Clock as _, Cors, Detail, ParamSpans,
-    Permit, Phase, Reason, Refusal, Scheme, Verdict,
+    Body, Call, Certificate, CertificateFault, Clock as _, Cors, Detail, ParamSpans, Permit, Phase,
+    Reason, Refusal, Scheme, Verdict,
 };
 use portway_snapshot::{Operation, Routed, Service, canonical_path};
 
@@ -25,6 +25,7 @@ use crate::guard::Guard;
 use crate::hidden;
 use crate::hold::{Extent, hold};
 use crate::incoming::{Gone, Incoming, Length};
+use crate::learn;
 use crate::live::Live;
 use crate::mock;
 use crate::outgoing::Outgoing;
@@ -33,6 +34,7 @@ use crate::record::{Open, Record};
 use crate::relay;
 use crate::request::Request;
 use crate::respond::{self, Local, Voice};
+use crate::rules::{self, Watched};
 use crate::telemetry::Wire;
 use crate::timer::Timer;
 use crate::tls::ShownCertificate;
@@ -126,6 +128,9 @@ pub(crate) async fn serve(
     if let Err(stop) = answer(&around, incoming, timer, &mut open.record).await {
         stopped(&around, incoming, timer, &mut open.record, stop).await;
     }
+    if let Some(watched) = incoming.take_watched() {
+        learn::conclude(&around, rules::conclude(*watched, &mut open.record, worker), &open.record);
+    }
     open.close();
     open.record.now_us() / 1_000
 }
@@ -140,7 +145,11 @@ async fn answer(
     let body = if around.request.has_body() { Body::Unread } else { Body::None };
     // Made where it stays: it is large, and every connection has room for it.
     let mut decision = None;
-    let decided = decide(around, body, record, &mut decision)?;
+    let mut watched = None;
+    let decided = decide(around, body, &mut watched, record, &mut decision)?;
+    if let Some(watched) = watched {
+        incoming.watch(watched);
+    }
     let is_held = match decided {
         Decided::Dispatch => false,
         Decided::HoldBody(extent) => {
@@ -223,7 +232,8 @@ async fn decide_with_body(
 ) -> Result<(), Stop> {
     let spool = hold(around, extent, incoming, timer, record).await?;
     let body = spool.whole().expect("a body that may not pass is read whole");
-    match decide(around, Body::Held(body), record, decision)? {
+    let mut watched = None;
+    match decide(around, Body::Held(body), &mut watched, record, decision)? {
         Decided::Dispatch => {
             incoming.hold_body(spool);
             Ok(())
@@ -240,6 +250,7 @@ async fn decide_with_body(
 fn decide(
     around: &Surroundings<'_>,
     body: Body<'_>,
+    watched: &mut Option<Box<Watched>>,
     record: &mut Record,
     decision: &mut Option<Decision>,
 ) -> Result<Decided, Stop> {
@@ -306,6 +317,11 @@ fn decide(
                     }
                     record.app = permit.app().cloned();
                     record.limit = permit.limit().copied();
+                    let learns = service.learn.is_some();
+                    if operation.requests.is_some() || learns {
+                        let told = (&mut *record, &**worker);
+                        *watched = rules::head(operation, &call, request, learns, told)?;
+                    }
                     let plan = match &operation.checks {
                         Some(checks) => check::head(checks, &call, record, worker)?,
                         None => None,
@@ -449,6 +465,11 @@ fn reshape(
             });
         }
     });
+    if let Some(watched) = incoming.watched()
+        && let Some(copies) = watched.copies()
+    {
+        learn::note_answer(copies, outgoing);
+    }
     outgoing.consume_head(head);
     written.map_err(|Gone| Stop::Cut(Fault::CallerGone))
 }

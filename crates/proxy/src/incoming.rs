@@ -17,6 +17,7 @@ use portway_policy::Shape;
 
 use crate::body::{Broken, Part};
 use crate::hold::{Held, Spool};
+use crate::rules::Watched;
 
 /// How long the body of an answer is, as its head tells the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,10 +59,34 @@ impl Incoming {
 
     /// The body was read, or its beginning, and goes on from here.
     pub(crate) fn hold_body(&mut self, spool: Spool) {
-        let held = Some(Box::new(Held::new(spool)));
+        let held = Held::new(spool);
         match self {
-            Self::Http1(http1) => http1.held = held,
-            Self::Http2(http2) => http2.held = held,
+            Self::Http1(http1) => http1.aside.get_or_insert_default().held = Some(held),
+            Self::Http2(http2) => http2.held = Some(Box::new(held)),
+        }
+    }
+
+    /// The body is looked at on its way.
+    pub(crate) fn watch(&mut self, watched: Box<Watched>) {
+        match self {
+            Self::Http1(http1) => http1.aside.get_or_insert_default().watched = Some(watched),
+            Self::Http2(http2) => http2.watched = Some(watched),
+        }
+    }
+
+    /// What is looked for in the body on its way.
+    pub(crate) fn watched(&mut self) -> Option<&mut Watched> {
+        match self {
+            Self::Http1(http1) => http1.aside.as_mut()?.watched.as_deref_mut(),
+            Self::Http2(http2) => http2.watched.as_deref_mut(),
+        }
+    }
+
+    /// The body has passed, or will not be looked at any more.
+    pub(crate) fn take_watched(&mut self) -> Option<Box<Watched>> {
+        match self {
+            Self::Http1(http1) => http1.aside.as_mut()?.watched.take(),
+            Self::Http2(http2) => http2.watched.take(),
         }
     }
 

@@ -180,6 +180,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         log_fields: settings.telling.log_fields,
         privacy: settings.telling.privacy,
         span_tallies: settings.telling.spans.as_ref().map(SpanSink::tallies),
+        seen: crate::learn::Seen::default(),
         files_max: settings.files_max,
     });
     let spans = settings.telling.spans;
@@ -594,6 +595,21 @@ impl Running {
                 spans: shared.span_tallies.as_ref().map(|tallies| tallies.counts()),
             },
         )
+    }
+
+    /// What was seen of the calls of services that are learned since this was asked before, by the name of the service.
+    pub fn take_seen(&self) -> Vec<(portway_model::Name, portway_contract::learn::Observation)> {
+        self.inner.shared.seen.take()
+    }
+
+    /// Counts what came of writing what was learned.
+    pub fn learned(&self, is_written: bool) {
+        let event = if is_written {
+            telemetry::Event::LearnedWritten
+        } else {
+            telemetry::Event::LearnedFailed
+        };
+        self.inner.shared.metrics.add(event);
     }
 
     /// The backends at this moment.

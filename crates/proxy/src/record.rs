@@ -92,7 +92,7 @@ pub(crate) struct Record {
     pub(crate) client: std::net::IpAddr,
     pub(crate) app: Option<Arc<App>>,
     pub(crate) limit: Option<LimitState>,
-    /// What of the contract it does not keep.
+    /// What of the contract, or of the rules for requests, it does not keep.
     pub(crate) misfits: Option<Box<str>>,
     /// What came of a check of its answer.
     pub(crate) checked: Option<Box<Checked>>,
@@ -230,6 +230,23 @@ impl Record {
             Source::Backend => Answerer::Backend,
             Source::Gateway => Answerer::Gateway,
         };
+    }
+
+    /// Notes what of the contract or the rules it does not keep; what is too much for a line is left out.
+    pub(crate) fn breaks(&mut self, text: &str) {
+        const SHOWN_BYTES: usize = 250;
+        self.misfits = Some(match self.misfits.take() {
+            None => text.into(),
+            Some(before) if before.len() + text.len() < SHOWN_BYTES => {
+                format!("{before}, {text}").into()
+            }
+            Some(before) => before,
+        });
+    }
+
+    /// Whether the backend has answered, and all went as it should.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.outcome == OutcomeId::OK && self.answerer == Answerer::Backend
     }
 
     /// The gateway answered by itself, as it should (a preflight, say).

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use portway_policy::MemoryCounters;
 
+use crate::learn::Seen;
 use crate::listener::Recurring;
 use crate::live::Live;
 use crate::telemetry::{LogFields, Metrics, Privacy, SeriesId, SpanTallies};
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) privacy: Privacy,
     /// What became of spans; none: none are sent.
     pub(crate) span_tallies: Option<Arc<SpanTallies>>,
+    /// What was seen of services that are learned.
+    pub(crate) seen: Seen,
     /// Files that the process may have open at once.
     pub(crate) files_max: u64,
     /// Calls that met no service.

@@ -124,6 +124,7 @@ pub(crate) fn caller_broke(broken: Broken) -> Stop {
         Broken::Closed => Stop::Cut(Fault::CallerGone),
         Broken::Rejected(Reject::BodyTooLarge) => Stop::refused(Reason::BodyTooLarge),
         Broken::Rejected(reject) => Stop::rejected(reject),
+        Broken::Refused(refusal) => Stop::from(*refusal),
     }
 }
 
@@ -303,6 +304,11 @@ impl<'a> Download<'a> {
                     Poll::Ready(Ok(count)) => {
                         if let Some(sample) = &mut self.sample {
                             sample.passes(&outgoing.body()[..count]);
+                        }
+                        if let Some(watched) = incoming.watched()
+                            && let Some(copies) = watched.copies()
+                        {
+                            copies.answer(&outgoing.body()[..count]);
                         }
                         outgoing.consume(count);
                         self.bytes += count as u64;

@@ -1,8 +1,10 @@
 //! What the calls of an operation are checked for, and what becomes of those that do not keep the contract.
 
+use std::sync::Arc;
+
 use portway_contract::request::{AnswerChecks, Head, Misfit, Plan, RequestChecks, Wish};
 use portway_model::Share;
-use portway_policy::{Body, Call};
+use portway_policy::{Body, Call, Requests};
 
 /// The checks of an operation. There is one only if something is checked.
 #[derive(Debug)]
@@ -54,6 +56,15 @@ pub struct AnswerSample {
     pub checks: AnswerChecks,
     /// How many answers are checked.
     pub share: Share,
+}
+
+/// The rules for the calls of an operation.
+#[derive(Debug, Clone)]
+pub struct RequestRules {
+    /// What calls must be like.
+    pub rules: Arc<Requests>,
+    /// Whether calls that break a rule are refused; if not, they are reported.
+    pub enforced: bool,
 }
 
 /// A call as the contract sees it.

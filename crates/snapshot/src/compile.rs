@@ -17,6 +17,7 @@ mod mocks;
 mod operations;
 mod own;
 mod place;
+mod requests;
 mod service;
 mod sources;
 

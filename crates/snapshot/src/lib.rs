@@ -21,8 +21,8 @@ pub use backend::{Backend, Target, TargetFault};
 pub use canonical::{
     Canonical, HostFault, PathFault, PathFaultKind, canonical_host, canonical_path,
 };
-pub use checks::{AnswerSample, Checks};
+pub use checks::{AnswerSample, Checks, RequestRules};
 pub use compile::{Compiled, Files, Secrets, compile};
 pub use explain::{ExplainRequest, Explanation};
 pub use mocks::Mocked;
-pub use snapshot::{Operation, Routed, Service, Snapshot};
+pub use snapshot::{Learning, Operation, Routed, Service, Snapshot};

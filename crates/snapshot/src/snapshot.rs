@@ -8,11 +8,12 @@ use std::cell::LazyCell;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use portway_contract::learn::Thresholds;
 use portway_model::{Bounds, ErrorForm, Name};
 use portway_policy::{Answers, Cors, Headers, ParamSpans, Rules, Shape};
 
 use crate::backend::Backend;
-use crate::checks::{AnswerSample, Checks};
+use crate::checks::{AnswerSample, Checks, RequestRules};
 use crate::compile::Origin;
 use crate::dispatch::lenient::Lenient;
 use crate::dispatch::{Facts, Verdict};
@@ -54,9 +55,22 @@ pub struct Service {
     pub errors: ErrorForm,
     /// What callers get to see of its answers. `None`: everything, as it is.
     pub answers: Option<Answers>,
+    /// How its calls are learned; `None` if they are not.
+    pub learn: Option<Learning>,
     pub(crate) router: Router,
     /// What it was compiled from.
     pub(crate) origin: Origin,
+}
+
+/// How a service is learned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learning {
+    /// The file that the proposal is written to, below the folder of the first document.
+    pub file: Box<str>,
+    /// When something is proposed.
+    pub thresholds: Thresholds,
+    /// How often it is written, in milliseconds.
+    pub every_ms: u64,
 }
 
 /// An operation.
@@ -86,6 +100,8 @@ pub struct Operation {
     pub mock: Option<Box<Mocked>>,
     /// What a sample of its answers is checked for.
     pub answer_sample: Option<Box<AnswerSample>>,
+    /// Rules that its calls keep whatever the contract says; `None` where there are none.
+    pub requests: Option<RequestRules>,
     /// It may be repeated: its method is idempotent (RFC 9110 §9.2.2), or its document says so.
     pub idempotent: bool,
 }

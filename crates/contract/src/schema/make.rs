@@ -73,7 +73,7 @@ impl Schemas {
     #[must_use]
     pub fn accepts(&self, id: SchemaId, value: &Value) -> bool {
         let mut steps = STEPS;
-        self.fits(id, value, &mut steps)
+        self.fits(id, &value.into(), &mut steps)
     }
 }
 
@@ -114,11 +114,12 @@ impl<'s> Maker<'s> {
     }
 
     fn fits(&mut self, id: SchemaId, value: &Value) -> bool {
-        self.schemas.fits(id, value, &mut self.steps)
+        self.schemas.fits(id, &value.into(), &mut self.steps)
     }
 
     fn all_fit(&mut self, ids: &[SchemaId], value: &Value) -> bool {
-        ids.iter().all(|id| self.schemas.fits(*id, value, &mut self.steps))
+        let value = value.into();
+        ids.iter().all(|id| self.schemas.fits(*id, &value, &mut self.steps))
     }
 
     /// More than is ever made: nothing comes of it.
@@ -202,10 +203,10 @@ impl<'s> Maker<'s> {
         let mut fitting = Vec::new();
         for check in &facts.lists {
             let listed: Vec<Value> = match check {
-                Check::Const(value) => vec![value.clone()],
+                Check::Const(value) => vec![value.to_json()],
                 Check::Enum { texts, others } => {
                     let texts = texts.iter().map(|text| Value::String(text.to_string()));
-                    texts.chain(others.iter().cloned()).collect()
+                    texts.chain(others.iter().map(|value| value.to_json())).collect()
                 }
                 _ => continue,
             };

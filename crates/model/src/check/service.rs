@@ -68,18 +68,22 @@ fn check_without_contract(service: &Service, pointer: &str, findings: &mut Vec<F
         .operations
         .iter()
         .map(|(id, policy)| (child(&format!("{pointer}/operations"), id), policy.check));
+    let of_operation = |policy: &crate::OperationPolicy| policy.requests.is_some();
+    if service.requests.is_some() || service.operations.values().any(of_operation) {
+        return;
+    }
     for (pointer, check) in
         std::iter::once((pointer.to_owned(), service.check)).chain(of_operations)
     {
         if check.is_some_and(|check| check != Check::Off) {
             let message = format!(
-                "{} has \"check\" but the service has no contract, so nothing is checked",
+                "{} has \"check\" but the service has neither a contract nor \"requests\", so nothing is checked",
                 dotted(&pointer)
             );
             findings.push(
                 Finding::warning("check-without-contract", format!("{pointer}/check"), message)
                     .at_key()
-                    .fix("add \"contract: FILE\", or remove \"check\""),
+                    .fix("add \"contract: FILE\" or \"requests\", or remove \"check\""),
             );
         }
     }

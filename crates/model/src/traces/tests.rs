@@ -1,6 +1,6 @@
 //! Shares as they are written.
 
-use super::Share;
+use crate::Share;
 
 fn check(text: &str, millionths: Option<u32>) {
     let share = text.parse::<Share>().ok();

@@ -13,6 +13,7 @@ use crate::cli;
 use crate::documents::{Library, Looked};
 use crate::exit::Exit;
 use crate::handover::{Offer, Place};
+use crate::learning::Learning;
 use crate::reload::{self, Reload};
 use crate::secrets::ProcessSecrets;
 use crate::serving::{self, CannotStart, Serving, Started};
@@ -147,9 +148,11 @@ impl Run {
             served: serving.clone(),
             status: Arc::clone(&status),
         };
+        let learning = Learning::start(serving.clone(), reload.library.root().path().to_owned())?;
         reload.spawn(watch)?;
         let exit =
             runtime.block_on(until_the_end(&serving, &settings, &status, &nudge, &mut signals));
+        learning.end();
         let _ = terminal.out.flush();
         Ok(exit)
     }

@@ -107,6 +107,14 @@ impl Gateway {
         }
     }
 
+    /// Everything that it says until it ends.
+    pub(crate) fn last_words(&mut self) -> String {
+        while let Ok(line) = self.said.recv_timeout(Duration::from_secs(30)) {
+            self.log.push(line);
+        }
+        self.log.join("\n")
+    }
+
     /// Sends a signal, by its name.
     pub(crate) fn signal(&self, name: &str) {
         let sent =

@@ -13,6 +13,7 @@ use crate::forward;
 use crate::hold::Held;
 use crate::incoming::{Gone, Length};
 use crate::request::{Request, Version};
+use crate::rules::Watched;
 use crate::stream::Stream;
 
 /// While an answer is awaited, this much of what a caller sends ahead is taken in.
@@ -33,8 +34,17 @@ pub(crate) struct Http1Incoming {
     chunked: bool,
     /// What a backend gets, while a chunked request is on its way to one.
     pub(super) shape: Option<Arc<Shape>>,
+    /// What few calls have.
+    pub(super) aside: Option<Box<Aside>>,
+}
+
+/// What few calls have, so that a connection has room for one pointer only.
+#[derive(Default)]
+pub(super) struct Aside {
     /// A body that was read already.
-    pub(super) held: Option<Box<Held>>,
+    pub(super) held: Option<Held>,
+    /// What is looked for in the body.
+    pub(super) watched: Option<Box<Watched>>,
 }
 
 /// What came of waiting for a head.
@@ -63,7 +73,7 @@ impl Http1Incoming {
             cut: false,
             chunked: false,
             shape: None,
-            held: None,
+            aside: None,
         }
     }
 
@@ -111,7 +121,7 @@ impl Http1Incoming {
         };
         self.keep = head.persistent;
         self.shape = None;
-        self.held = None;
+        self.aside = None;
         self.body = BodyReader::new(head.framing, BodyLimits::default());
         let no_body = matches!(head.framing, Framing::None | Framing::Length(0));
         Some(Request {
@@ -155,24 +165,41 @@ impl Http1Incoming {
     }
 
     pub(crate) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
-        if let Some(part) = self.held.as_ref().and_then(|held| held.part()) {
+        if let Some(part) = self.held().and_then(Held::part) {
             return Poll::Ready(Ok(part));
         }
-        self.body.poll(cx, &mut self.inbox, &mut self.stream, Size::Large)
+        let polled = self.body.poll(cx, &mut self.inbox, &mut self.stream, Size::Large);
+        match (&mut self.aside, polled) {
+            (Some(aside), Poll::Ready(Ok(part))) => match &mut aside.watched {
+                Some(watched) => watched.look(part, self.body.data(&self.inbox)),
+                None => Poll::Ready(Ok(part)),
+            },
+            (_, polled) => polled,
+        }
+    }
+
+    fn held(&self) -> Option<&Held> {
+        self.aside.as_ref()?.held.as_ref()
     }
 
     pub(crate) fn body(&self) -> &[u8] {
-        match &self.held {
+        match self.held() {
             Some(held) if !held.is_spent() => held.rest(),
             _ => self.body.data(&self.inbox),
         }
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
-        match &mut self.held {
-            Some(held) if !held.is_spent() => held.consume(count),
-            _ => self.body.consume(&mut self.inbox, count),
+        if let Some(aside) = &mut self.aside {
+            match &mut aside.held {
+                Some(held) if !held.is_spent() => return held.consume(count),
+                _ => {}
+            }
+            if let Some(watched) = &mut aside.watched {
+                watched.consumed(count);
+            }
         }
+        self.body.consume(&mut self.inbox, count);
     }
 
     pub(crate) fn write_body_end(&self, out: &mut Vec<u8>) {
@@ -265,7 +292,7 @@ impl Http1Incoming {
     }
 
     pub(crate) fn leave_body(&mut self) {
-        self.held = None;
+        self.aside = None;
         if !self.body.is_ended() && !self.body.discard(&mut self.inbox) {
             self.keep = false;
         }

@@ -20,6 +20,7 @@ use crate::hold::Held;
 use crate::http2::Tally;
 use crate::incoming::{Gone, Length};
 use crate::lines;
+use crate::rules::Watched;
 
 /// What a caller takes that takes answers as they come.
 const ROOM_BYTES: usize = 16 << 10;
@@ -45,6 +46,8 @@ pub(crate) struct Http2Incoming {
     pub(super) shape: Option<Arc<Shape>>,
     /// A body that was read already.
     pub(super) held: Option<Box<Held>>,
+    /// What is looked for in the body.
+    pub(super) watched: Option<Box<Watched>>,
     tally: Rc<Tally>,
 }
 
@@ -68,6 +71,7 @@ impl Http2Incoming {
             answer_ended: false,
             shape: None,
             held: None,
+            watched: None,
             tally,
         }
     }
@@ -80,6 +84,14 @@ impl Http2Incoming {
         if let Some(part) = self.held.as_ref().and_then(|held| held.part()) {
             return Poll::Ready(Ok(part));
         }
+        let polled = self.poll_part(cx);
+        match (&mut self.watched, polled) {
+            (Some(watched), Poll::Ready(Ok(part))) => watched.look(part, &self.piece),
+            (_, polled) => polled,
+        }
+    }
+
+    fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, Broken>> {
         loop {
             if self.piece.has_remaining() {
                 return Poll::Ready(Ok(Part::Data));
@@ -126,6 +138,9 @@ impl Http2Incoming {
             return;
         }
         self.piece.advance(count);
+        if let Some(watched) = &mut self.watched {
+            watched.consumed(count);
+        }
         // Only a stream that is gone refuses; reading it will say so.
         let _ = self.receive.flow_control().release_capacity(count);
     }

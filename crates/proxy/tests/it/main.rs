@@ -28,6 +28,7 @@ mod policies;
 mod proxied;
 mod reload;
 mod retries;
+mod rules;
 mod signed;
 mod slow;
 mod storms;

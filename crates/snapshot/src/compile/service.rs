@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use portway_contract::learn::Thresholds;
 use portway_contract::{Loader, reference};
 use portway_model as model;
 use portway_model::{Document, Gateway, Name, SecretRef};
@@ -13,12 +14,12 @@ use super::finding::{Finding, Findings};
 use super::mocks;
 use super::operations::{self, Route, Routes};
 use super::sources::{Recorder, Source};
-use super::{Files, Secrets, hash, place};
+use super::{Files, Secrets, hash, place, requests};
 use crate::backend::{Backend, Target};
 use crate::canonical::{Canonical, canonical_host, canonical_path};
 use crate::hosts::MAX_PREFIX_SEGMENTS;
 use crate::router::{Entry, Router};
-use crate::snapshot::{Operation, Service, Snapshot};
+use crate::snapshot::{Learning, Operation, Service, Snapshot};
 
 const DEFAULT_TIMEOUT_MS: u64 = 60_000;
 const DEFAULT_HEAD_BYTES: usize = 64 << 10;
@@ -173,6 +174,8 @@ impl Job<'_> {
         let mut parts = Parts::new(self, &prefix, &routes, &mut findings);
         checks::compile(self.document, &routes, &mut parts.operations, &mut findings);
         mocks::compile(&parts.backends, &routes, &mut parts.operations, &mut findings);
+        let learn = self.learning(&mut findings);
+        requests::compile(self.name, self.document, &mut parts.operations, &mut findings);
         let sources = recorder.into_sources();
         if findings.has_errors() {
             return (None, findings.into_vec());
@@ -200,10 +203,45 @@ impl Job<'_> {
             cors: self.document.cors.as_ref().map(Cors::compile),
             errors: self.document.errors,
             answers,
+            learn,
             router: parts.router,
             origin,
         };
         (Some(Arc::new(service)), Vec::new())
+    }
+
+    fn learning(&self, findings: &mut Findings) -> Option<Learning> {
+        let document = self.document.learn.as_ref()?;
+        let own = self.document.contract.as_ref();
+        let contract = own.and_then(|own| reference::join(&self.folder.below_root, own).ok());
+        match reference::join(&self.folder.below_root, &document.file) {
+            Ok(file) if contract.as_deref() == Some(&*file) => {
+                findings.error(
+                    "learned-contract",
+                    place::member(&place::service(self.name), "learn"),
+                    format!("`{file}` is the contract, which would then follow whatever is called"),
+                    "learn into another file, and copy from it what you have reviewed",
+                );
+                None
+            }
+            Ok(file) => Some(Learning {
+                file: file.into(),
+                thresholds: Thresholds {
+                    calls: u64::from(document.min_calls),
+                    callers: u64::from(document.min_callers),
+                },
+                every_ms: document.every.as_ms().max(1_000),
+            }),
+            Err(fault) => {
+                findings.error(
+                    "learned-out-of-reach",
+                    place::member(&place::service(self.name), "learn"),
+                    format!("`{}` cannot be written: {fault}", document.file),
+                    "name a file below the directory of the documents, relative to it",
+                );
+                None
+            }
+        }
     }
 
     fn routes(&self, recorder: &Recorder<'_>, findings: &mut Findings) -> Routes {
@@ -428,6 +466,7 @@ impl<'a> Shared<'a> {
             checks: None,
             mock: None,
             answer_sample: None,
+            requests: None,
             idempotent: policy
                 .and_then(|policy| policy.idempotent)
                 .unwrap_or_else(|| is_idempotent(&route.method)),

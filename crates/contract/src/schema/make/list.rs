@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::super::SchemaId;
-use super::super::same::same;
 use super::facts::Facts;
 use super::{Maker, Manner, OPTIONAL_DEPTH, OPTIONAL_VALUES};
 
@@ -102,7 +101,7 @@ impl<'s> Maker<'s> {
             if !self.pay(before.len()) {
                 return self.give_up();
             }
-            if !before.iter().any(|known| same(known, &item)) {
+            if !before.contains(&item) {
                 return Some(item);
             }
         }

@@ -143,6 +143,16 @@ pub enum Event {
     MockAnswered,
     /// No answer could be made from the contract.
     MockUnmade,
+    /// A call that breaks a rule for requests was let through and reported.
+    RuleReported,
+    /// A call that breaks a rule for requests was refused.
+    RuleRefused,
+    /// A call of a service that is learned was not looked at, because too many waited.
+    LearnSkipped,
+    /// A proposal was written.
+    LearnedWritten,
+    /// A proposal could not be written.
+    LearnedFailed,
     /// A snapshot was published.
     SnapshotPublished,
     /// Documents did not compile; the running snapshot stayed.
@@ -183,6 +193,11 @@ impl Event {
         Self::BodyUnchecked,
         Self::MockAnswered,
         Self::MockUnmade,
+        Self::RuleReported,
+        Self::RuleRefused,
+        Self::LearnSkipped,
+        Self::LearnedWritten,
+        Self::LearnedFailed,
         Self::SnapshotPublished,
         Self::SnapshotRejected,
         Self::CertificateReloaded,
@@ -214,6 +229,11 @@ impl Event {
             Self::BodyUnchecked => (&family::BODIES_UNCHECKED, None),
             Self::MockAnswered => (&family::MOCKS, Some(("result", "made"))),
             Self::MockUnmade => (&family::MOCKS, Some(("result", "failed"))),
+            Self::RuleReported => (&family::RULE_BREACHES, Some(("action", "reported"))),
+            Self::RuleRefused => (&family::RULE_BREACHES, Some(("action", "refused"))),
+            Self::LearnSkipped => (&family::LEARN_SKIPPED, None),
+            Self::LearnedWritten => (&family::LEARNED, Some(("result", "written"))),
+            Self::LearnedFailed => (&family::LEARNED, Some(("result", "failed"))),
             Self::SnapshotPublished => (&family::SNAPSHOT_LOADS, Some(("result", "published"))),
             Self::SnapshotRejected => (&family::SNAPSHOT_LOADS, Some(("result", "rejected"))),
             Self::CertificateReloaded => (&family::CERTIFICATE_LOADS, Some(("result", "ok"))),

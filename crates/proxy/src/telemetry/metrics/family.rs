@@ -80,6 +80,9 @@ families! {
     BODIES_UNCHECKED = Counter "portway_contract_bodies_unchecked_total" [] "Bodies that were let through because they could not be checked: too large, or encoded.";
     BREACHES = Counter "portway_contract_breaches_total" ["action"] "Calls that do not keep their contract: refused, or reported and let through.";
     MOCKS = Counter "portway_mock_answers_total" ["result"] "Calls answered from their contract by a mock, and those it could make no answer for.";
+    RULE_BREACHES = Counter "portway_rule_breaches_total" ["action"] "Calls that break a rule for requests: refused, or reported and let through.";
+    LEARN_SKIPPED = Counter "portway_learn_skipped_total" [] "Calls of services that are learned that were not looked at, because too many waited.";
+    LEARNED = Counter "portway_learned_total" ["result"] "Proposals of contracts: written, or failed to be.";
     BREAKER_OPENINGS = Counter "portway_breaker_openings_total" [] "Breakers of targets that opened.";
     BACKEND_IN_FLIGHT = Gauge "portway_backend_calls_in_flight" ["backend"] "Calls under way at a backend.";
     BACKEND_QUEUE = Gauge "portway_backend_queue" ["backend"] "Calls that wait for a place at a backend.";
