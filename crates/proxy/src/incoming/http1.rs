@@ -292,7 +292,9 @@ impl Http1Incoming {
     }
 
     pub(crate) fn leave_body(&mut self) {
-        self.aside = None;
+        if let Some(aside) = &mut self.aside {
+            aside.held = None;
+        }
         if !self.body.is_ended() && !self.body.discard(&mut self.inbox) {
             self.keep = false;
         }
