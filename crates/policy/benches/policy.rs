@@ -52,22 +52,7 @@ fn limit(count: u32, by: model::LimitBy) -> model::Limit {
 }
 
 fn rules(auth: model::Auth, limits: Vec<model::Limit>) -> Rules {
-    let backend = model::Backend {
-        targets: Vec::new(),
-        balance: model::Balance::default(),
-        protocol: model::Protocol::default(),
-        host: model::HostHeader::default(),
-        tls: model::BackendTls::default(),
-        timeouts: model::Timeouts::default(),
-        retries: model::Retries::default(),
-        active: None,
-        passive: model::Passive::default(),
-        breaker: model::Breaker::default(),
-        slow_start: None,
-        concurrency: model::Concurrency::default(),
-        credentials: Vec::new(),
-        head_bytes: None,
-    };
+    let backend = model::Backend::new(Vec::new());
     let service = model::Service {
         contract: None,
         routes: Vec::new(),

@@ -86,22 +86,7 @@ pub(crate) fn keys(apps: &[(&str, &Arc<App>)]) -> MemoryKeys {
 }
 
 pub(crate) fn backend(credentials: Vec<model::Credentials>) -> model::Backend {
-    model::Backend {
-        targets: Vec::new(),
-        balance: model::Balance::default(),
-        protocol: model::Protocol::default(),
-        host: model::HostHeader::default(),
-        tls: model::BackendTls::default(),
-        timeouts: model::Timeouts::default(),
-        retries: model::Retries::default(),
-        active: None,
-        passive: model::Passive::default(),
-        breaker: model::Breaker::default(),
-        slow_start: None,
-        concurrency: model::Concurrency::default(),
-        credentials,
-        head_bytes: None,
-    }
+    model::Backend { credentials, ..model::Backend::new(Vec::new()) }
 }
 
 pub(crate) fn service(auth: model::Auth, limits: Vec<model::Limit>) -> model::Service {

@@ -43,22 +43,7 @@ fn backend(balance: model::Balance, targets: usize) -> Arc<BackendState> {
         weight: 1 + number as u32 % 3,
         host_header: "bench".into(),
     };
-    let document = model::Backend {
-        targets: Vec::new(),
-        balance,
-        protocol: model::Protocol::Http1,
-        host: model::HostHeader::Target,
-        tls: model::BackendTls::default(),
-        timeouts: model::Timeouts::default(),
-        retries: model::Retries::default(),
-        active: None,
-        passive: model::Passive::default(),
-        breaker: model::Breaker::default(),
-        slow_start: None,
-        concurrency: model::Concurrency::default(),
-        credentials: Vec::new(),
-        head_bytes: None,
-    };
+    let document = model::Backend { balance, ..model::Backend::new(Vec::new()) };
     let spec = BackendSpec {
         key: "bench".into(),
         targets: (1..=targets).map(target).collect(),
@@ -69,7 +54,7 @@ fn backend(balance: model::Balance, targets: usize) -> Arc<BackendState> {
 }
 
 fn call(state: &Arc<BackendState>, targets: &Targets, hash: Option<u64>, now_ms: u64) {
-    let slot = state.try_enter().expect("nobody else is there");
+    let slot = state.try_enter(0).expect("nobody else is there");
     state.deposit(&state.settings(), now_ms);
     let endpoint = state.pick(targets, hash, now_ms).expect("every target is well");
     let mut in_flight = endpoint.begin();
