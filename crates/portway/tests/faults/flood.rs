@@ -10,7 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use crate::program::{Gateway, backend, directory, get, portway, try_get};
 use crate::watch::{Neighbour, count, metric};
-use crate::{is_full, may_open, say, skip};
+use crate::{is_full, may_open, say, skip, turn};
 
 /// Connections a second that the row asks for, and for how long.
 const RATE: u64 = 20_000;
@@ -67,6 +67,7 @@ fn until_served(address: SocketAddr) -> Duration {
 
 #[test]
 fn f2_a_flood_of_connections_holds_nobody_up() {
+    let _turn = turn();
     let (_directory, gateway) = start();
     let address = gateway.address;
     let (many, rate) = if is_full() {
@@ -116,6 +117,7 @@ fn f2_a_flood_of_connections_holds_nobody_up() {
 
 #[test]
 fn f2_without_files_whoever_is_there_is_served_and_others_are_later() {
+    let _turn = turn();
     // More than the gateway may have: the rest waits in the system's queue.
     const FILES: u64 = 300;
     if !may_open(4 * FILES) {

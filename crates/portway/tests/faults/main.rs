@@ -20,10 +20,17 @@ mod stops;
 mod watch;
 
 use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Whether times are asserted and the flood is a long one.
 fn is_full() -> bool {
     std::env::var_os("PORTWAY_FAULTS").is_some_and(|value| value == "full")
+}
+
+/// One crowd of thousands at a time: two of them are more than a machine has to have room for.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Shows a figure; only those of `make faults`, and of tests that fail, are seen.

@@ -10,7 +10,7 @@ use portway_testkit::{Backend, Certificates};
 
 use crate::program::{Gateway, directory, portway};
 use crate::watch::{Neighbour, memory_bytes, metric, wait_for};
-use crate::{is_full, may_open, say, skip};
+use crate::{is_full, may_open, say, skip, turn};
 
 /// What a connection that is held may cost, on average.
 const HELD_BYTES_MAX: u64 = 20 << 10;
@@ -186,6 +186,7 @@ fn document(backends: [SocketAddr; 3], folder: &Certificates) -> String {
 
 #[test]
 fn f1_ten_thousand_slow_peers_hold_nobody_up_and_are_gone_in_time() {
+    let _turn = turn();
     let manners = manners();
     let many = manners.iter().map(|manner| manner.peers).sum::<usize>();
     assert_eq!(many, 10_000);

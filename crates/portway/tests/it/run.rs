@@ -155,8 +155,7 @@ fn it_drains_and_a_second_signal_cuts() {
 fn it_says_why_it_cannot_start() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("it has an address").to_string();
-    let directory =
-        directory(&[("portway.yaml", &document(taken.local_addr().expect("it has one"), "/"))]);
+    let directory = directory(&[("portway.yaml", &document(([10, 0, 0, 1], 80).into(), "/"))]);
     for setting in ["--listen", "--admin"] {
         let output = portway(directory.path(), &["run", setting, &address])
             .output()

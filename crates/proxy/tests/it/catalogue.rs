@@ -204,3 +204,30 @@ fn a_caller_that_leaves_before_its_answer_is_shown_as_such() {
     assert!(line.contains(shown) && line.contains("\"host\":\"api.test\""), "{line}");
     assert_eq!(gateway.metric("portway_calls_total{service=\"app\",class=\"4xx\"}"), 1.0);
 }
+
+#[test]
+fn a_body_that_there_is_no_room_to_hold_is_refused_and_counted() {
+    let backend = Backend::polite();
+    let gateway = Gateway::start(&format!(
+        "gateway: {{ workers: 1, drain_timeout: 1s, bounds: {{ held_bytes: 100 }} }}\nservices:\n  app: {{ routes: [ 'POST /' ], auth: [hmac], backend: 'http://{}' }}\napps:\n  phone: {{ hmac: [ {{ id: one, secret: {{ env: A }} }} ] }}\n",
+        backend.address()
+    ));
+    let now = httpdate::fmt_http_date(std::time::SystemTime::now());
+    let call = |length: usize| {
+        Client::ask(
+            gateway.address(),
+            format!(
+                "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nX-Date: {now}\r\nAuthorization: hmac id=\"one\", algorithm=\"hmac-sha256\", headers=\"x-date\", signature=\"{}=\"\r\nContent-Length: {length}\r\n\r\n{}",
+                "A".repeat(43),
+                "x".repeat(length)
+            ),
+        )
+    };
+    // What fits is held and judged; what does not is refused, and gives back what it took.
+    for _ in 0..3 {
+        assert_eq!(call(90).status, 401);
+        let answer = call(101);
+        assert_eq!((answer.status, answer.problem().as_str()), (503, "no-room"));
+    }
+    assert_eq!(gateway.metric("portway_bounds_reached_total{bound=\"held_bytes\"}"), 3.0);
+}
