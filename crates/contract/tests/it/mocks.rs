@@ -155,6 +155,7 @@ fn try_input(bytes: &[u8]) -> usize {
     let _ = accept.best(["application/json", "text/plain;charset=utf-8"].into_iter());
     let schema = intake::read(lines.next().unwrap_or_default(), &intake::Bounds::default());
     let Ok(schema) = schema else { return 0 };
+    let schema = schema.to_json();
     let mut made = 0;
     for dialect in [Dialect::Draft4, Dialect::OpenApi30, Dialect::Draft202012] {
         let mut builder = Builder::new(dialect, &[("contract:///fuzz", &schema)]).with_hints();
