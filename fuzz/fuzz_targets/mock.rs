@@ -19,6 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = accept.best(["application/json", "text/plain;charset=utf-8"].into_iter());
     let schema = intake::read(lines.next().unwrap_or_default(), &intake::Bounds::default());
     let Ok(schema) = schema else { return };
+    let schema = schema.to_json();
     for dialect in [Dialect::Draft4, Dialect::OpenApi30, Dialect::Draft202012] {
         let mut builder = Builder::new(dialect, &[("contract:///fuzz", &schema)]).with_hints();
         let id = builder.document(0).expect("a document");
