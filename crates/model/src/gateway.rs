@@ -21,7 +21,7 @@ pub struct Gateway {
     /// Where callers come in. Default `[127.0.0.1:8080]`. Changing it needs a restart.
     #[schemars(length(min = 1))]
     pub listen: Vec<ListenerDocument>,
-    /// Where the gateway is watched (`/live`, `/ready`, `/snapshot`, `/metrics`), or `off`. Default `127.0.0.1:9901`. Changing it needs a restart.
+    /// Where the gateway is watched (`/live`, `/ready`, `/snapshot`, `/metrics`) and asked why (`/explain`, `/calls/ID`), or `off`. Default `127.0.0.1:9901`. Changing it needs a restart.
     #[schemars(extend("format" = "portway-admin"))]
     pub admin: String,
     /// Threads that carry calls. Default: one per core. Changing it needs a restart.

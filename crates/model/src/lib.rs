@@ -8,6 +8,7 @@
 pub mod answers;
 pub mod app;
 pub mod backend;
+pub mod cases;
 pub mod certificates;
 mod check;
 pub mod check_bounds;
@@ -48,6 +49,10 @@ pub use backend::{
     Active, Backend, BackendTls, Balance, Breaker, Concurrency, Credentials, HashOn, HostHeader,
     Passive, Probe, Protocol, Retries, Target, Timeouts,
 };
+pub use cases::{
+    Case, CaseRequest, CaseText, Cases, Expected, ExpectedField, ExpectedRequest, ReadCases,
+    read_cases,
+};
 pub use certificates::{AppCertificate, ClientCertificates, CrlStale};
 pub use check_bounds::CheckBounds;
 pub use diagnostic::{Diagnostic, Location, Severity, summary};
@@ -67,7 +72,7 @@ pub use reference::reference_markdown;
 pub use requests::{
     Coding, Compression, HeaderRules, PairRules, Permission, Requests, Uploads, ValueRule,
 };
-pub use schema::json_schema;
+pub use schema::{cases_json_schema, json_schema};
 pub use secret::SecretRef;
 pub use service::{
     Auth, AuthKind, Check, Cors, ErrorForm, HmacAuth, HmacForm, KeyAuth, MtlsAuth, NonceUse,

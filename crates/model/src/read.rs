@@ -462,7 +462,7 @@ impl Reading {
     }
 }
 
-fn unit_of(file: &SourceFile) -> Unit {
+pub(crate) fn unit_of(file: &SourceFile) -> Unit {
     Unit {
         name: file.name.clone(),
         text: file.text.clone(),
@@ -503,7 +503,7 @@ fn thing(pointer: &str) -> String {
     }
 }
 
-fn located(finding: Finding, location: Location) -> Diagnostic {
+pub(crate) fn located(finding: Finding, location: Location) -> Diagnostic {
     Diagnostic {
         severity: finding.severity,
         code: finding.code,

@@ -5,6 +5,7 @@
 
 use std::sync::OnceLock;
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::{Map, Value, json};
@@ -19,12 +20,24 @@ pub fn json_schema() -> Value {
 /// The same, made once.
 pub(crate) fn document_schema() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
-    SCHEMA.get_or_init(|| {
-        let mut schema =
-            SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Document>();
-        RecursiveTransform(tidy).transform(&mut schema);
-        Value::from(schema)
-    })
+    SCHEMA.get_or_init(schema_of::<Document>)
+}
+
+/// The JSON Schema (2020-12) of a file of cases.
+pub fn cases_json_schema() -> Value {
+    cases_schema().clone()
+}
+
+/// The same, made once.
+pub(crate) fn cases_schema() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(schema_of::<crate::Cases>)
+}
+
+fn schema_of<T: JsonSchema>() -> Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
+    RecursiveTransform(tidy).transform(&mut schema);
+    Value::from(schema)
 }
 
 /// Makes one schema of the tree say what we mean.

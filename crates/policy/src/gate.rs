@@ -42,6 +42,13 @@ impl Gates {
         Some(Gate { table: Arc::clone(shard), id })
     }
 
+    /// How many are inside the gate with this id.
+    pub fn inside(&self, id: u64) -> u32 {
+        let shard = &self.shards[(id >> 58) as usize % SHARDS];
+        let table = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        table.get(&id).copied().unwrap_or(0)
+    }
+
     /// Gates with somebody inside.
     pub fn len(&self) -> usize {
         self.shards

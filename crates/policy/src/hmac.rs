@@ -28,6 +28,7 @@ use crate::call::Body;
 use crate::key::the_only;
 use crate::rules::nonce_rule;
 use crate::signature_fault::SignatureFault;
+use crate::signing::TextToSign;
 use crate::{App, Call, Keys, LimitRule, Refusal, Value, Want, World, http_date};
 use authorization::Authorization;
 
@@ -198,27 +199,8 @@ impl Hmac {
         headers: Vec<u8>,
         claim: &Claim<'_>,
     ) -> Result<Judged, SignatureFault> {
-        let accept = once(call, "accept")?.unwrap_or_default();
-        let content_type = once(call, "content-type")?.unwrap_or_default();
-        let sent_md5 = once(call, "content-md5")?.filter(|value| !value.is_empty());
-        let is_form = is_form(content_type);
-        let body = match call.body {
-            Body::None => &b""[..],
-            Body::Held(body) => body,
-            Body::Unread if is_form => return Ok(Judged::HoldBody),
-            Body::Unread => &b""[..],
-        };
-        let is_unread = matches!(call.body, Body::Unread);
-        let mut before = headers;
-        for field in [call.method.as_bytes(), accept, content_type] {
-            before.extend_from_slice(field);
-            before.push(b'\n');
-        }
-        let mut behind = vec![b'\n'];
-        let path = parameters::without_environment(call.path, &self.environments);
-        let form = if is_form { body } else { b"" };
-        parameters::write(path, call.query.as_bytes(), form, &mut behind)?;
-        let text = Text { before, behind };
+        let Some(parts) = self.app_parts(call, headers)? else { return Ok(Judged::HoldBody) };
+        let AppParts { text, sent_md5, body, is_form, is_unread } = parts;
         match sent_md5 {
             Some(md5) if !claim.holds(&[&text.before, md5, &text.behind]) => {
                 Err(text.mismatch(md5))
@@ -242,6 +224,89 @@ impl Hmac {
             }
         }
     }
+
+    /// What the form `app` signs of a call; nothing where its parameters are in a body that was not read.
+    fn app_parts<'a>(
+        &self,
+        call: &Call<'a>,
+        headers: Vec<u8>,
+    ) -> Result<Option<AppParts<'a>>, SignatureFault> {
+        let accept = once(call, "accept")?.unwrap_or_default();
+        let content_type = once(call, "content-type")?.unwrap_or_default();
+        let sent_md5 = once(call, "content-md5")?.filter(|value| !value.is_empty());
+        let is_form = is_form(content_type);
+        let body = match call.body {
+            Body::None => &b""[..],
+            Body::Held(body) => body,
+            Body::Unread if is_form => return Ok(None),
+            Body::Unread => &b""[..],
+        };
+        let is_unread = matches!(call.body, Body::Unread);
+        let mut before = headers;
+        for field in [call.method.as_bytes(), accept, content_type] {
+            before.extend_from_slice(field);
+            before.push(b'\n');
+        }
+        let mut behind = vec![b'\n'];
+        let path = parameters::without_environment(call.path, &self.environments);
+        let form = if is_form { body } else { b"" };
+        parameters::write(path, call.query.as_bytes(), form, &mut behind)?;
+        Ok(Some(AppParts { text: Text { before, behind }, sent_md5, body, is_form, is_unread }))
+    }
+
+    /// What would have to be signed: for telling, not for judging.
+    pub(crate) fn text_to_sign(
+        &self,
+        call: &Call<'_>,
+        parameters: &[u8],
+    ) -> Result<TextToSign, SignatureFault> {
+        let said = authorization::parse(parameters)?;
+        let signed = Signed::read(call, said.headers)?;
+        let date = signed.x_date.map(lossy);
+        let signed_at_s = signed.x_date.and_then(http_date::parse);
+        let (kind, text) = match self.form {
+            HmacForm::KeyPair => {
+                ("hmac key_pair", signed.text.strip_suffix(b"\n").unwrap_or_default().to_vec())
+            }
+            HmacForm::App => {
+                let call = match call.body {
+                    Body::Unread => Call { body: Body::Held(b""), ..*call },
+                    Body::None | Body::Held(_) => *call,
+                };
+                let parts = self.app_parts(&call, signed.text)?.ok_or(SignatureFault::Format)?;
+                let md5 = match parts.sent_md5 {
+                    Some(md5) => md5.to_vec(),
+                    None if parts.is_form || parts.body.is_empty() => Vec::new(),
+                    None => hex_digest(parts.body).into_bytes(),
+                };
+                ("hmac app", [&parts.text.before[..], &md5, &parts.text.behind].concat())
+            }
+        };
+        Ok(TextToSign {
+            kind,
+            id: lossy(said.id),
+            algorithm: lossy(said.algorithm),
+            covered: lossy(said.headers),
+            date,
+            signed_at_s,
+            ahead_s: SKEW_S,
+            age_s: SKEW_S,
+            text,
+        })
+    }
+}
+
+/// What the form `app` signs.
+struct AppParts<'a> {
+    text: Text,
+    sent_md5: Option<&'a [u8]>,
+    body: &'a [u8],
+    is_form: bool,
+    is_unread: bool,
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 impl Text {

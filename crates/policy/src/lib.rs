@@ -33,6 +33,7 @@ pub mod requests;
 pub mod rules;
 pub mod shape;
 pub mod signature_fault;
+pub mod signing;
 #[cfg(test)]
 mod test_call;
 
@@ -56,3 +57,4 @@ pub use requests::{BodyWatch, Breach, Requests, RuleFault};
 pub use rules::{GateRule, LimitRule, Per, Plan, RuleName, Rules, Unit, Window};
 pub use shape::Shape;
 pub use signature_fault::SignatureFault;
+pub use signing::{TextToSign, text_to_sign};

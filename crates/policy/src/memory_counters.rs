@@ -173,6 +173,17 @@ impl Counters for MemoryCounters {
 }
 
 impl MemoryCounters {
+    /// Where a call would stand with one limit, without counting it: what remains is what remains before it.
+    pub fn peek(&self, want: &Want<'_>, now_us: u64, unix_ms: u64) -> LimitState {
+        let hash = self.hash(want.rule.id, want.app, want.value);
+        self.shard(hash).peek(hash, want.rule, At { now_us, unix_ms })
+    }
+
+    /// How many calls are inside a gate.
+    pub fn inside(&self, gate: u64, app: Option<&str>) -> u32 {
+        self.gates.inside(self.hash(gate, app, Value::All))
+    }
+
     /// Of a refusal and those that would also have refused, the one that does so longest.
     fn longest(&self, refused: LimitState, others: &[Want<'_>], at: At) -> LimitState {
         let mut longest = refused;

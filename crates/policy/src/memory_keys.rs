@@ -60,6 +60,15 @@ impl MemoryKeys {
         self
     }
 
+    /// The app of a name, if it has a key of any kind. Looks at all keys: not for the way of a call.
+    pub fn app(&self, name: &str) -> Option<Arc<App>> {
+        let signers = self.signers.values().map(|signer| &signer.app);
+        let verifiers = self.verifiers.values().map(|verifier| &verifier.app);
+        let holders = self.holders.values();
+        let mut apps = self.apps.values().chain(signers).chain(verifiers).chain(holders);
+        apps.find(|app| app.name.as_str() == name).cloned()
+    }
+
     /// How many keys there are, without key pairs.
     pub fn len(&self) -> usize {
         self.apps.len()

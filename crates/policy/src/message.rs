@@ -27,6 +27,7 @@ use sfv::{BareItem, Dictionary, FieldType, InnerList, ListEntry, Parser};
 use crate::call::Body;
 use crate::hmac::Judged;
 use crate::rules::nonce_rule;
+use crate::signing::TextToSign;
 use crate::{App, Call, LimitRule, Refusal, Scheme, SignatureFault, Value, Want, World};
 
 /// How far `created` may lie ahead of the gateway's clock, in seconds.
@@ -193,6 +194,25 @@ impl Message {
         }
         self.use_nonce(said.nonce, &verifier.app, world)?;
         Ok(Judged::App(Arc::clone(&verifier.app)))
+    }
+
+    /// What would have to be signed: for telling, not for judging.
+    pub(crate) fn text_to_sign(&self, call: &Call<'_>) -> Result<TextToSign, SignatureFault> {
+        let input = dictionary(call, HEADERS[0])?;
+        let signatures = dictionary(call, HEADERS[1])?;
+        let said = Said::read(&input, &signatures)?;
+        let names = names(said.list)?;
+        Ok(TextToSign {
+            kind: "signature",
+            id: said.key_id.to_owned(),
+            algorithm: said.algorithm.unwrap_or_default().to_owned(),
+            covered: names.join(" "),
+            date: Some(said.created.to_string()),
+            signed_at_s: Some(said.created),
+            ahead_s: AHEAD_S,
+            age_s: self.max_age_s,
+            text: base(call, &names, said.list)?.into_bytes(),
+        })
     }
 
     fn check_time(&self, said: &Said<'_>, world: &World<'_>) -> Result<(), SignatureFault> {

@@ -1,4 +1,4 @@
-//! The listener on which the gateway is watched: `/live`, `/ready`, `/snapshot`, `/metrics`.
+//! The listener on which the gateway is watched: `/live`, `/ready`, `/snapshot`, `/metrics`, `/explain`, `/calls/…`.
 //!
 //! It only tells, and changes nothing. It is on the loopback address unless the document says otherwise.
 //! There, a page in a browser on the same machine could still reach it under a name of its own (DNS
@@ -20,12 +20,16 @@ use axum::{Json, Router};
 use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use portway_proxy::RecentCall;
 use portway_proxy::telemetry::MetricsForm;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
+use crate::explain::{Ask, Walk};
 use crate::status::{Stage, Status, rfc3339};
+
+mod explain;
 
 /// Connections at once. One beyond takes the place of the one that has idled longest.
 const CONNECTIONS_MAX: usize = 64;
@@ -42,6 +46,13 @@ pub trait Watched: Send + Sync + 'static {
     fn metrics_text(&self, form: MetricsForm) -> String;
     /// The hash of the snapshot that serves, its services and its backends, without secrets.
     fn snapshot(&self) -> Value;
+    /// What would become of a call.
+    ///
+    /// # Errors
+    /// Why that cannot be said.
+    fn explain(&self, ask: &Ask) -> Result<Walk, String>;
+    /// A call of the last while.
+    fn recent_call(&self, request_id: &str) -> Option<RecentCall>;
 }
 
 /// What the handlers share.
@@ -51,6 +62,8 @@ struct Desk {
     watched: Arc<dyn Watched>,
     /// Whether the listener is on a loopback address.
     loopback: bool,
+    /// How often is asked why.
+    pace: Arc<explain::Pace>,
 }
 
 /// Serves the admin listener until the run time ends, or until the handle that comes back is used.
@@ -65,7 +78,7 @@ pub fn serve(
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    let desk = Desk { status, watched, loopback: address.ip().is_loopback() };
+    let desk = Desk { status, watched, loopback: address.ip().is_loopback(), pace: Arc::default() };
     let accepting = tokio::spawn(accept(listener, router(desk)));
     Ok((address, accepting.abort_handle()))
 }
@@ -76,6 +89,7 @@ fn router(desk: Desk) -> Router {
         .route("/ready", get(ready))
         .route("/snapshot", get(snapshot))
         .route("/metrics", get(metrics))
+        .merge(explain::routes())
         .fallback(unknown)
         .layer(from_fn_with_state(desk.clone(), guard))
         .with_state(desk)
@@ -241,7 +255,11 @@ async fn snapshot(State(desk): State<Desk>) -> Json<Value> {
 }
 
 async fn unknown() -> Response {
-    problem(StatusCode::NOT_FOUND, "not-found", "There are /live, /ready, /snapshot and /metrics.")
+    problem(
+        StatusCode::NOT_FOUND,
+        "not-found",
+        "There are /live, /ready, /snapshot, /metrics, /explain and /calls/ID.",
+    )
 }
 
 /// Refuses names that only a rebound DNS answer could have brought here.
@@ -264,17 +282,23 @@ async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Respon
 /// Whether `Host` is `localhost` or a loopback address, with or without a port. Absent (HTTP/1.0) is fine:
 /// browsers always send it.
 fn is_loopback_host(headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else {
-        return headers.get(HOST).is_none();
-    };
-    let Ok(host) = host.to_str() else { return false };
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
+    if !headers.contains_key(HOST) {
+        return true;
+    }
+    let Some(name) = host_name(headers) else { return false };
     name.eq_ignore_ascii_case("localhost")
         || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The only `Host`, without its port; an IPv6 address without its brackets.
+fn host_name(headers: &HeaderMap) -> Option<&str> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return None };
+    let host = host.to_str().ok()?;
+    Some(match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    })
 }
 
 /// RFC 9457.

@@ -19,13 +19,14 @@ Examples:
   portway check                                           # every mistake in portway.yaml
   portway run                                             # serve portway.yaml
   portway explain 'GET /shop/orders/7' -H 'x-api-key: …'  # why a call goes where it goes
+  portway test cases.yaml                                 # whether calls are judged as expected
 
 Exit codes:
   0  done, or stopped as asked
   1  the documents or contracts have mistakes
   2  the command line is wrong, or a file on it cannot be read
   3  cannot start: an address is taken or not allowed, a certificate cannot be read
-  4  demo --exercise: an answer was not as promised
+  4  demo --exercise: an answer was not as promised; test: a call was judged otherwise than expected
   5  run: a thread that carries calls has died; the process let the calls of the others end, and ended to be started anew";
 
 /// An API gateway in one binary: contracts in, a guarded, observed API out.
@@ -58,8 +59,10 @@ pub enum Command {
     Contract(cmd::contract::Contract),
     /// Print the JSON Schema of documents, for editors
     Schema(cmd::schema::Schema),
-    /// Say where a call would go and why
+    /// Say what becomes of a call and why
     Explain(cmd::explain::Explain),
+    /// Say whether calls are judged as expected
+    Test(cmd::test::Test),
     /// Print the version
     Version(cmd::version::Version),
     /// Print a completion script for a shell
@@ -108,6 +111,7 @@ fn dispatch(cli: &Cli, terminal: &mut Terminal) -> anyhow::Result<Exit> {
         Command::Contract(contract) => contract.run(terminal),
         Command::Schema(schema) => schema.run(terminal),
         Command::Explain(explain) => explain.run(terminal),
+        Command::Test(test) => test.run(terminal),
         Command::Version(version) => version.run(terminal),
         Command::Completions(completions) => completions.run(terminal),
     }

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod init;
 pub mod run;
 pub mod schema;
+pub mod test;
 pub mod version;
 
 use portway_model::{Diagnostic, Location, Severity};

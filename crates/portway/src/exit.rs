@@ -14,7 +14,7 @@ pub enum Exit {
     Usage = 2,
     /// It cannot start: an address is taken or not allowed, a certificate cannot be read.
     CannotStart = 3,
-    /// `demo --exercise` got an answer that was not as promised.
+    /// `demo --exercise` got an answer that was not as promised; `test` found a call judged otherwise than expected.
     Unexpected = 4,
     /// `run`: a thread that carries calls has died, so that the process ended itself to be started anew.
     WorkerLost = 5,

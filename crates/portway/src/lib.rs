@@ -9,6 +9,7 @@ pub mod cmd;
 pub mod demo;
 pub mod documents;
 pub mod exit;
+pub mod explain;
 pub mod export;
 pub mod file_limit;
 pub mod files;

@@ -10,13 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use portway_proxy::telemetry::MetricsForm;
-use portway_proxy::{BindFault, Listen, Running, Telling};
+use portway_proxy::{BindFault, Listen, RecentCall, Running, Telling};
 use portway_snapshot::{Compiled, Snapshot};
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::admin::{self, Watched};
+use crate::explain::walk::About;
+use crate::explain::{Ask, Walk, walk};
 use crate::export::Exporter;
 use crate::handover::{Role, Sockets, Taken};
 use crate::reload::Served;
@@ -339,6 +341,17 @@ impl Watched for Serving {
             "backends": self.running.backends().iter().map(backend).collect::<Vec<_>>(),
             "connections": self.running.connections(),
         })
+    }
+
+    fn explain(&self, ask: &Ask) -> Result<Walk, String> {
+        let call = ask.read()?;
+        let rehearsed =
+            self.running.rehearse(&call.asked()).map_err(|cannot| cannot.to_string())?;
+        Ok(walk(&call, &rehearsed, About { live: true, missing_keys: 0 }))
+    }
+
+    fn recent_call(&self, request_id: &str) -> Option<RecentCall> {
+        self.running.recent_call(request_id)
     }
 }
 

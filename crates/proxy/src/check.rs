@@ -145,6 +145,19 @@ pub(crate) async fn body(
     Ok(true)
 }
 
+/// Judges a body that is all there, by what was planned for it.
+pub(crate) fn given(
+    around: &Surroundings<'_>,
+    plan: &Plan,
+    body: &[u8],
+    record: &mut Record,
+) -> Result<(), Stop> {
+    let (service, operation) = record.operation().expect("a plan is of an operation");
+    let operation = &around.live.snapshot.services[service].operations[operation];
+    let checks = operation.checks.as_ref().expect("a plan is of the checks of its operation");
+    judge(checks, plan, Some(body), record, around.worker)
+}
+
 /// Judges a body; one that is not all there, or is more than is checked, goes on unchecked.
 fn judge(
     checks: &Checks,

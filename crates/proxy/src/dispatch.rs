@@ -15,7 +15,7 @@ use portway_policy::{Call, Phase};
 use portway_snapshot::Operation;
 
 use crate::connect;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Left};
 use crate::exchange::{Decision, Stop, Surroundings};
 use crate::failure::{Failure, Fault, Retry};
 use crate::forward::{self, Forward};
@@ -457,23 +457,54 @@ pub(crate) fn write_head(
     upgrade: bool,
     (record, now_ms): (&Record, u64),
 ) {
-    let Destination { around, decision, operation, settings, .. } = *to;
+    let spot = Spot {
+        host: &to.settings.host,
+        host_header: &endpoint.host_header,
+        base_path: &endpoint.base_path,
+        upgrade,
+        left: to.deadline.left(to.settings.deadline_header.as_deref(), now_ms),
+    };
+    write_request(to.around, to.decision, &spot, record, outgoing.head());
+    outgoing.begin(to.around.request.framing);
+}
+
+/// What the head of a request owes to the target that it goes to.
+pub(crate) struct Spot<'a> {
+    /// What the backend says about `Host`.
+    pub(crate) host: &'a HostHeader,
+    pub(crate) host_header: &'a str,
+    pub(crate) base_path: &'a str,
+    /// Whether another protocol is asked for.
+    pub(crate) upgrade: bool,
+    /// How long the call has left, where the backend is told.
+    pub(crate) left: Option<Left<'a>>,
+}
+
+/// Writes the head that the backend gets.
+pub(crate) fn write_request(
+    around: &Surroundings<'_>,
+    decision: &Decision,
+    spot: &Spot<'_>,
+    record: &Record,
+    out: &mut Vec<u8>,
+) {
     let request = around.request;
     let service = &around.live.snapshot.services[decision.service];
+    let operation = &service.operations[decision.operation];
     let path = match &record.rewritten_path {
         Some(path) => path.as_bytes(),
         None => request.text(request.path),
     };
-    let host = match &settings.host {
-        HostHeader::Target => endpoint.host_header.as_bytes(),
+    let host = match spot.host {
+        HostHeader::Target => spot.host_header.as_bytes(),
         // HTTP/1.0 may name none, and HTTP/1.1 must.
-        HostHeader::Caller if request.authority.is_empty() => endpoint.host_header.as_bytes(),
+        HostHeader::Caller if request.authority.is_empty() => spot.host_header.as_bytes(),
         HostHeader::Caller => request.text(request.authority),
         HostHeader::Name(name) => name.as_bytes(),
     };
     let forward = Forward {
         request,
-        base_path: &endpoint.base_path,
+        base_path: spot.base_path,
         path: match path.get(service.prefix.len()..) {
             None | Some(b"") => b"/",
             Some(inner) => inner,
@@ -485,15 +516,14 @@ pub(crate) fn write_head(
         trusted: around.trusted,
         trace: &record.trace,
         request_id: &record.request_id,
-        upgrade,
-        left: to.deadline.left(settings.deadline_header.as_deref(), now_ms),
+        upgrade: spot.upgrade,
+        left: spot.left,
     };
-    forward::write_request(&forward, outgoing.head());
-    outgoing.begin(request.framing);
+    forward::write_request(&forward, out);
 }
 
 /// An upgrade to HTTP/2 would take the connection out of the gateway's sight (RFC 9113 dropped it).
-fn asks_for_h2c(around: &Surroundings<'_>) -> bool {
+pub(crate) fn asks_for_h2c(around: &Surroundings<'_>) -> bool {
     let is_http2 = |item: &[u8]| item.len() >= 2 && item[..2].eq_ignore_ascii_case(b"h2");
     let request = around.request;
     request.known(Known::Http2Settings).is_some()

@@ -101,7 +101,7 @@ pub(crate) struct Decision {
     pub(crate) hash: Option<u64>,
 }
 
-enum Decided {
+pub(crate) enum Decided {
     /// To a backend, as the decision says.
     Dispatch,
     /// Not decided: the body is part of what was signed.
@@ -236,6 +236,9 @@ async fn decide_with_body(
     match decide(around, Body::Held(body), &mut watched, record, decision)? {
         Decided::Dispatch => {
             incoming.hold_body(spool);
+            if let Some(watched) = watched {
+                incoming.watch(watched);
+            }
             Ok(())
         }
         // Nobody asks for a body twice, and what is answered here needs none.
@@ -247,7 +250,7 @@ async fn decide_with_body(
 
 /// Route, identify, permit, admit: everything that is decided without waiting, on the head alone or with a body that
 /// was asked for. Where the call goes to a backend, `decision` says to which.
-fn decide(
+pub(crate) fn decide(
     around: &Surroundings<'_>,
     body: Body<'_>,
     watched: &mut Option<Box<Watched>>,
@@ -301,6 +304,9 @@ fn decide(
                 param_names: &operation.param_names,
                 params: &params,
             };
+            if let Some(stage) = &worker.stage {
+                stage.see(&call, operation);
+            }
             // Where nothing is asked no time passes, and the clock is not read.
             let is_timed = !operation.rules.is_empty();
             let mut mark = |phase| {
@@ -585,14 +591,8 @@ async fn stopped(
 ) {
     record.stopped(&stop);
     around.worker.count_bound(&stop, around.request.version);
-    let sent = match Local::of(&stop, record, voice(around, record)) {
-        Some(mut local) => {
-            let service = record.service();
-            if let Some(service) = service {
-                let cors = around.live.snapshot.services[service].cors.as_ref();
-                allow_origin(around, cors, &mut local);
-            }
-            guard_local(around, record, &mut local);
+    let sent = match told(around, record, &stop) {
+        Some(local) => {
             let sent = send(around, &local, incoming, timer, record).await;
             if let Err(stop) = &sent {
                 around.worker.count_bound(stop, around.request.version);
@@ -604,6 +604,17 @@ async fn stopped(
     if sent.is_err() {
         incoming.cut();
     }
+}
+
+/// What the caller of a call that stopped is told, if there is still a way to tell it.
+pub(crate) fn told(around: &Surroundings<'_>, record: &Record, stop: &Stop) -> Option<Local> {
+    let mut local = Local::of(stop, record, voice(around, record))?;
+    if let Some(service) = record.service() {
+        let cors = around.live.snapshot.services[service].cors.as_ref();
+        allow_origin(around, cors, &mut local);
+    }
+    guard_local(around, record, &mut local);
+    Some(local)
 }
 
 /// How the service that a call belongs to says no.

@@ -34,7 +34,9 @@ mod peer;
 mod pool;
 mod proxy;
 pub mod proxy_protocol;
+mod recent;
 mod record;
+pub mod rehearsal;
 mod relay;
 mod request;
 mod respond;
@@ -54,3 +56,4 @@ mod worker;
 
 pub use live::connections_let_in;
 pub use proxy::{BindFault, Bound, Listen, Running, Settings, Telling, bind};
+pub use recent::RecentCall;

@@ -103,6 +103,27 @@ impl Live {
         Ok(Self { snapshot: Arc::new(snapshot), keys, services, bounds })
     }
 
+    /// Joins a snapshot with state that goes nowhere: files of TLS are not read.
+    pub(crate) fn unconnected(compiled: Compiled, parts: &Parts<'_>) -> Self {
+        let Compiled { snapshot, keys, .. } = compiled;
+        let backends = snapshot.services.iter().flat_map(|service| service.backends.iter());
+        let specs = backends.map(|backend| plain_spec(backend)).collect();
+        let mut states = parts.upstreams.bind(specs).unwrap_or_default().into_iter();
+        let state_of = |service: &Arc<Service>| {
+            let backends: Vec<_> = states.by_ref().take(service.backends.len()).collect();
+            LiveService {
+                targets: backends.iter().map(|state| state.targets()).collect(),
+                settings: backends.iter().map(|state| Arc::clone(&state.settings())).collect(),
+                backends,
+                series: service.operations.iter().map(|_| parts.metrics.series("", "")).collect(),
+                unmatched: parts.metrics.series("", ""),
+            }
+        };
+        let services = snapshot.services.iter().map(state_of).collect();
+        let bounds = LiveBounds::new(&snapshot.bounds, parts.files_max);
+        Self { snapshot: Arc::new(snapshot), keys, services, bounds }
+    }
+
     /// What is known of a service, if it is the very same.
     fn same(&self, service: &Arc<Service>) -> Option<&LiveService> {
         let services = &self.snapshot.services;
@@ -141,6 +162,13 @@ fn spec(backend: &portway_snapshot::Backend) -> BackendSpec {
             key: file(&backend.document.tls.key),
         },
     }
+}
+
+/// The same without TLS, so that nothing has to be read.
+fn plain_spec(backend: &portway_snapshot::Backend) -> BackendSpec {
+    let mut spec = spec(backend);
+    spec.targets.iter_mut().for_each(|target| target.https = false);
+    spec
 }
 
 /// How many of `connections` callers are let in where the process may have `files_max` files open: each may need a

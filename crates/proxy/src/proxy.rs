@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::connection::Reception;
 use crate::live::Live;
+use crate::recent::RecentCall;
 use crate::shared::Shared;
 use crate::telemetry::{
     Ceilings, LineWriter, LogFields, LogSink, LogTarget, Metrics, MetricsForm, Privacy, Random,
@@ -182,6 +183,7 @@ pub fn bind(settings: Settings, first: Compiled) -> Result<Bound, BindFault> {
         span_tallies: settings.telling.spans.as_ref().map(SpanSink::tallies),
         seen: crate::learn::Seen::default(),
         files_max: settings.files_max,
+        recent: crate::recent::Recent::default(),
     });
     let spans = settings.telling.spans;
     Ok(Bound {
@@ -559,6 +561,15 @@ impl Running {
     pub fn rejected(&self) {
         self.inner.shared.metrics.add(telemetry::Event::SnapshotRejected);
         lock(&self.inner.published).last_load_failed = true;
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    /// The latest call of an id, if it is one of the last thousand or so of its worker.
+    pub fn recent_call(&self, request_id: &str) -> Option<RecentCall> {
+        self.inner.shared.recent.find(request_id)
     }
 
     /// What is live.

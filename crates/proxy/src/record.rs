@@ -1,7 +1,7 @@
 //! What is known of one call while it is on its way; a log line and counters when it has ended.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use portway_http1::Known;
 use portway_policy::{App, LimitState, Phase, Reason};
@@ -115,7 +115,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    fn begin(worker: &Worker, peer: &Peer, request: &Request, trusted: bool) -> Self {
+    pub(crate) fn begin(worker: &Worker, peer: &Peer, request: &Request, trusted: bool) -> Self {
         let now_us = worker.clock.now_us();
         let random = &worker.random;
         let given = if trusted { request.known(Known::XRequestId) } else { None };
@@ -287,10 +287,7 @@ impl Record {
             (1..self.tries).for_each(|_| worker.metrics.add(Event::Retry));
         }
         let tracer = worker.tracer.as_ref().filter(|tracer| self.is_sent(tracer));
-        if worker.shared.logs_calls || tracer.is_some() {
-            let scene = Scene { worker, peer, live, request };
-            self.tell(&scene, tracer, total_us);
-        }
+        self.tell(&Scene { worker, peer, live, request }, tracer, total_us);
         if self.is_sampled() {
             worker.metrics.exemplar(
                 series,
@@ -368,6 +365,11 @@ impl Record {
             remaining: state.remaining,
             reset_s: state.reset_s,
         });
+        let met = (self.service(), self.operation().map(|(_, operation)| operation));
+        let recent = worker.recent.lock();
+        let mut recent = recent.unwrap_or_else(PoisonError::into_inner);
+        recent.push(&call, self.outcome.word(), met, &live.snapshot);
+        drop(recent);
         if let Some(tracer) = tracer {
             self.write_spans(&call, tracer, scene);
         }

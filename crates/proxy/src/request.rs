@@ -3,7 +3,7 @@
 //! Heads are kept as the lines of HTTP/1.1: a head that came over HTTP/2 is written down in that
 //! form first, so that there is one shape for all that follows.
 
-use portway_http1::{Field, Framing, Known, Method, Span};
+use portway_http1::{Field, Framing, Known, Method, RequestHead, Span, Target};
 use portway_policy::Headers;
 
 use crate::buffer::Lent;
@@ -46,6 +46,31 @@ impl Request {
             version: if http2 { Version::Http2 } else { Version::Http11 },
             framing: Framing::None,
             upgrade: false,
+        }
+    }
+
+    /// A head of HTTP/1 that was read, and the bytes that it lies in.
+    pub(crate) fn of(head: &RequestHead, lent: Lent) -> Self {
+        let (path, query) = match head.target {
+            Target::Origin { path, query } | Target::Absolute { path, query, .. } => (path, query),
+            Target::Asterisk => (asterisk(lent.unread()), None),
+            Target::Authority(_) => (Span::default(), None),
+        };
+        let version = match head.version {
+            portway_http1::Version::Http10 => Version::Http10,
+            portway_http1::Version::Http11 => Version::Http11,
+        };
+        let no_body = matches!(head.framing, Framing::None | Framing::Length(0));
+        Self {
+            head: lent,
+            method: head.method,
+            authority: head.authority,
+            path,
+            query: query.unwrap_or_default(),
+            has_query: query.is_some(),
+            version,
+            framing: head.framing,
+            upgrade: head.upgrade && no_body && version == Version::Http11,
         }
     }
 
@@ -130,4 +155,10 @@ impl Request {
             && (known != Known::Other
                 || self.text(field.name).eq_ignore_ascii_case(name.as_bytes()))
     }
+}
+
+/// Where the target of a server-wide `OPTIONS` stands: the first asterisk of the head.
+fn asterisk(head: &[u8]) -> Span {
+    let at = head.iter().position(|byte| *byte == b'*');
+    at.map_or_else(Span::default, |at| Span::new(at, at + 1))
 }

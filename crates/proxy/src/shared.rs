@@ -13,6 +13,7 @@ use portway_policy::MemoryCounters;
 use crate::learn::Seen;
 use crate::listener::Recurring;
 use crate::live::Live;
+use crate::recent::Recent;
 use crate::telemetry::{LogFields, Metrics, Privacy, SeriesId, SpanTallies};
 use crate::upstream::Upstreams;
 use crate::worker::WorkerClock;
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) files_max: u64,
     /// Calls that met no service.
     pub(crate) unmatched: SeriesId,
+    pub(crate) recent: Recent,
 }
 
 /// Connections that there are, in all and by address.

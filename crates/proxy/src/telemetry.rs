@@ -26,7 +26,7 @@ pub use metrics::{
     WorkerMetrics,
 };
 pub use metrics::{BackendView, Breaker, EndpointView, SnapshotView, Views};
-pub use privacy::Privacy;
+pub use privacy::{Client, Privacy};
 pub use record::{Answerer, CallRecord, LimitShown, PHASE_WORDS, PHASES, Protocol};
 pub use sampling::Sampling;
 pub use sink::{LogCounts, LogSink, LogTarget};

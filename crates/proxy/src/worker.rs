@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,6 +20,8 @@ use crate::failure::Fault;
 use crate::live::Live;
 use crate::overload::Overload;
 use crate::pool::Pool;
+use crate::recent::{Recent, Rings};
+use crate::rehearsal::Stage;
 use crate::request::Version;
 use crate::shared::Shared;
 use crate::telemetry::{Bound, Gauge, LineWriter, Random, Tracer, WorkerMetrics};
@@ -34,6 +36,8 @@ pub(crate) struct Worker {
     pub(crate) tracer: Option<Tracer>,
     pub(crate) metrics: WorkerMetrics,
     pub(crate) random: Random,
+    /// The calls of the last while.
+    pub(crate) recent: Arc<Mutex<Rings>>,
     /// What is added to the worker's milliseconds to have those since 1970.
     unix_offset_ms: Cell<u64>,
     /// Connections at rest that the gauge shows.
@@ -44,6 +48,8 @@ pub(crate) struct Worker {
     draining: Cell<bool>,
     pub(crate) overload: Rc<Overload>,
     connections: RefCell<Connections>,
+    /// What calls are judged by in a rehearsal; none where calls are served.
+    pub(crate) stage: Option<Box<Stage>>,
 }
 
 /// What is live, held by the calls of one thread.
@@ -83,10 +89,26 @@ impl Worker {
         metrics: WorkerMetrics,
         random: Random,
     ) -> Rc<Self> {
+        Self::on_stage(shared, (log, tracer), metrics, random, None)
+    }
+
+    /// One that may be for a rehearsal.
+    pub(crate) fn on_stage(
+        shared: Arc<Shared>,
+        (log, tracer): (LineWriter, Option<Tracer>),
+        metrics: WorkerMetrics,
+        random: Random,
+        stage: Option<Box<Stage>>,
+    ) -> Rc<Self> {
         let mut live = Cache::new(Arc::clone(&shared.live));
         let held = Rc::new(Held(Arc::clone(live.load())));
         Rc::new(Self {
             clock: shared.clock,
+            recent: match &stage {
+                // Nobody asks for calls that were never made.
+                Some(_) => Recent::default().worker(),
+                None => shared.recent.worker(),
+            },
             unix_offset_ms: Cell::new(unix_ms().saturating_sub(shared.clock.now_ms())),
             idle_shown: Cell::new(0),
             ticks: Cell::new(0),
@@ -101,6 +123,7 @@ impl Worker {
             draining: Cell::new(false),
             overload: Rc::default(),
             connections: RefCell::default(),
+            stage,
         })
     }
 
@@ -117,7 +140,12 @@ impl Worker {
     }
 
     pub(crate) fn world<'a>(&'a self, live: &'a Live) -> World<'a> {
-        World { clock: &self.clock, counters: &*self.shared.counters, keys: &live.keys }
+        match &self.stage {
+            None => {
+                World { clock: &self.clock, counters: &*self.shared.counters, keys: &live.keys }
+            }
+            Some(stage) => stage.world(),
+        }
     }
 
     /// Milliseconds since 1970 at a moment of the worker's clock; exact to a tick when the system's

@@ -61,6 +61,14 @@ pub trait Secrets {
         self.resolve(reference).map(Some)
     }
 
+    /// The secret of a key pair that callers sign with.
+    ///
+    /// # Errors
+    /// As for [`Secrets::resolve`].
+    fn signing_secret(&self, reference: &SecretRef) -> Result<String, String> {
+        self.resolve(reference)
+    }
+
     /// SHA-256 of an app's key.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use portway_contract::{PathTemplate, Piece};
 use portway_model::{HmacForm, HostHeader, NonceUse, Period, QuotaPeriod};
 use portway_policy::rules::{LimitRule, Per, Window};
 use portway_policy::{Headers, Hmac, Identify, KeyPlace, Message, Reason};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::canonical::{canonical_host, canonical_path};
 use crate::router::Captures;
@@ -33,7 +33,7 @@ pub struct ExplainRequest<'a> {
 }
 
 /// Where a call goes and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// Its method.
     pub method: String,
@@ -54,7 +54,7 @@ pub struct Explanation {
 }
 
 /// What comes of a call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// `operation`, `preflight`, `options`, or the reason of the refusal (`not-found`).
     pub outcome: String,
@@ -65,7 +65,7 @@ pub struct Verdict {
 }
 
 /// Somebody who could have got the call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Name of the service, or id of the operation.
     pub name: String,
@@ -78,7 +78,7 @@ pub struct Candidate {
 }
 
 /// What happens to a call that has an operation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// The service.
     pub service: String,
@@ -107,7 +107,7 @@ pub struct Route {
 }
 
 /// What a backend gets of a call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendRoute {
     /// Name of the backend.
     pub key: String,
@@ -353,7 +353,7 @@ impl Service {
             route: operation.route.to_string(),
             parameters: operation.param_names.iter().map(ToString::to_string).zip(texts).collect(),
             auth: auth(&rules.identify),
-            limits: rules.limits.iter().map(limit).collect(),
+            limits: rules.limits.iter().map(limit_text).collect(),
             gates: rules.gates.iter().map(|gate| format!("{} at once", gate.max)).collect(),
             timeout_ms: operation.timeout_ms,
             body_bytes: operation.body_bytes,
@@ -503,7 +503,8 @@ fn hmac(hmac: &Hmac) -> String {
     format!("hmac: form {form}, nonce {nonce}")
 }
 
-fn limit(rule: &LimitRule) -> String {
+/// A limit as documents have it: `20/s per app`.
+pub fn limit_text(rule: &LimitRule) -> String {
     let (count, period) = match rule.window {
         Window::Sliding { count, period } => (
             u64::from(count),

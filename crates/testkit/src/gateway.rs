@@ -8,6 +8,7 @@ use portway_contract::{LoadFault, Loader};
 use portway_model::{
     AppKey, Documents, Format, Gateway as Settings, LogFormat, SecretRef, SourceFile,
 };
+use portway_proxy::rehearsal::{Asked, Rehearsed};
 use portway_proxy::telemetry::{LogFields, MetricsForm, Privacy, Sampling, SpanBatch, spans};
 use portway_proxy::tls::{CertificateFiles, ClientsFiles, MinVersion, TlsFiles};
 use portway_proxy::{Listen, Running, Telling};
@@ -89,7 +90,17 @@ fn compile(document: &str, before: Option<&Running>) -> (Documents, Compiled) {
     (documents, compiled)
 }
 
+/// A document, compiled; panics with every mistake.
+pub fn compiled(document: &str) -> Compiled {
+    compile(document, None).1
+}
+
 impl Gateway {
+    /// What would become of a call.
+    pub fn rehearse(&self, asked: &Asked<'_>) -> Rehearsed {
+        self.running.rehearse(asked).expect("it can be asked")
+    }
+
     /// Starts a gateway on a free port, or on those that `gateway.listen` names with port 0. The
     /// document is without its first line, `portway: 1`.
     pub fn start(document: &str) -> Self {

@@ -15,4 +15,4 @@ pub use backend::{Backend, BlackHole, Conversation, Received};
 pub use certificate::Certificates;
 pub use client::{Answer, Client, Ended};
 pub use frames::{Frame, Http2};
-pub use gateway::{Gateway, sha256_hex};
+pub use gateway::{Gateway, compiled, sha256_hex};

@@ -118,6 +118,18 @@ impl Shard {
         self.slot(slot).count.look(rule, at)
     }
 
+    /// Where a value would stand, known or not; changes nothing.
+    pub(super) fn peek(&mut self, hash: u64, rule: &LimitRule, at: At) -> LimitState {
+        // A new value begins with what is counted in the common place, if that says anything.
+        let known = self.find(hash, rule.id).or_else(|| {
+            let common = self.find(shared(rule.id), rule.id);
+            common.filter(|slot| self.len >= self.max || !self.slot(*slot).count.is_idle(at))
+        });
+        let state = known.and_then(|slot| self.slot(slot).count.look(rule, at));
+        let new = || Count::new(rule).look(rule, at).expect("made for this rule");
+        state.unwrap_or_else(new)
+    }
+
     /// Takes back a call counted at that time.
     pub(super) fn give_back(&mut self, hash: u64, rule: &LimitRule, at: At) {
         if let Some(slot) = self.find(hash, rule.id).or_else(|| self.find(shared(rule.id), rule.id))

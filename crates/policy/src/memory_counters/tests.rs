@@ -281,3 +281,30 @@ fn networks_are_what_one_caller_has() {
 fn network(address: &str) -> Value<'static> {
     Value::network(address.parse().expect("an address"))
 }
+
+/// Looking is not counting, and tells what a call would meet.
+#[test]
+fn a_look_counts_nothing() {
+    let counters = MemoryCounters::default();
+    let rules = rules(&[(3, Period::Second)], Some((2, QuotaPeriod::Day)));
+    let wants: Vec<_> =
+        rules.iter().map(|rule| Want { rule, app: Some("phone"), value: Value::All }).collect();
+    let left = |counters: &MemoryCounters| -> Vec<u64> {
+        wants.iter().map(|want| counters.peek(want, 1_000, NOON_MS).remaining).collect()
+    };
+    let full: Vec<u64> = left(&counters);
+    assert_eq!((full.iter().max(), full.iter().min()), (Some(&3), Some(&2)));
+    assert_eq!((left(&counters), counters.size().counts), (full, 0));
+    for _ in 0..2 {
+        assert!(take(&counters, &rules, "phone", 1_000).is_ok());
+    }
+    let after = left(&counters);
+    assert_eq!((after.iter().max(), after.iter().min()), (Some(&1), Some(&0)));
+    assert!(take(&counters, &rules, "phone", 1_000).is_err());
+    assert_eq!(left(&counters), after);
+    assert_eq!(counters.inside(7, None), 0);
+    let gate = counters.enter(7, None, 2);
+    assert_eq!((counters.inside(7, None), counters.inside(7, Some("phone"))), (1, 0));
+    drop(gate);
+    assert_eq!(counters.inside(7, None), 0);
+}

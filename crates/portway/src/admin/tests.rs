@@ -17,6 +17,12 @@ impl Watched for Fixed {
     fn snapshot(&self) -> Value {
         json!({ "hash": "abc", "services": [{ "name": "shop", "operations": 3 }], "backends": [] })
     }
+    fn explain(&self, ask: &Ask) -> Result<Walk, String> {
+        Err(format!("asked for {}", ask.read()?.target))
+    }
+    fn recent_call(&self, _: &str) -> Option<RecentCall> {
+        None
+    }
 }
 
 fn ask(address: SocketAddr, request: &str) -> (u16, String) {
@@ -156,4 +162,75 @@ fn a_crowd_that_says_nothing_keeps_nobody_out() {
     let mut first = &crowd[0];
     first.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     assert!(matches!(first.read(&mut [0]), Ok(0) | Err(_)));
+}
+
+/// A question as JSON.
+fn question(address: SocketAddr, fields: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    ask(
+        address,
+        &format!(
+            "POST /explain HTTP/1.1\r\nConnection: close\r\nContent-Length: {length}\r\n{fields}\r\n\r\n{body}"
+        ),
+    )
+}
+
+#[test]
+fn only_who_may_ask_is_told() {
+    let (address, _end) = start(&Arc::default());
+    const JSON: &str = "Host: localhost:9901\r\nContent-Type: application/json";
+    const FORM: &str = "Host: localhost:9901\r\nContent-Type: application/x-www-form-urlencoded";
+    let good = r#"{"call":"GET /a"}"#;
+    let deep = format!("{{\"call\":{}", "[".repeat(100_000));
+    let cases: [(String, &str, u16, &str); 16] = [
+        (JSON.to_owned(), good, 400, "asked for /a"),
+        (format!("{JSON}; charset=utf-8"), good, 400, "asked for /a"),
+        (format!("{JSON}\r\nOrigin: http://localhost:9901"), good, 400, "asked for /a"),
+        (format!("{JSON}\r\nOrigin: http://evil.example"), good, 403, "foreign-page"),
+        (format!("{JSON}\r\nOrigin: null"), good, 403, "foreign-page"),
+        (format!("{JSON}\r\nSec-Fetch-Site: cross-site"), good, 403, "foreign-page"),
+        (
+            "Host: evil.example\r\nContent-Type: application/json".to_owned(),
+            good,
+            421,
+            "misdirected",
+        ),
+        ("Host: localhost\r\nContent-Type: text/plain".to_owned(), good, 415, "not-json"),
+        ("Host: localhost".to_owned(), good, 415, "not-json"),
+        (FORM.to_owned(), "url=/a", 415, "not-json"),
+        (format!("{FORM}\r\nOrigin: http://evil.example"), "url=/a", 403, "foreign-page"),
+        (
+            format!("{FORM}\r\nOrigin: http://localhost:9901"),
+            "url=%2Fa+b%3C&x=y",
+            400,
+            "asked for /a b&lt;",
+        ),
+        (JSON.to_owned(), "nonsense", 400, "bad-question"),
+        (JSON.to_owned(), r#"{"call":"GET /a","more":1}"#, 400, "unknown field"),
+        (
+            JSON.to_owned(),
+            r#"{"call":"GET /a","headers":["A: b\r\nC: d"]}"#,
+            400,
+            "control character",
+        ),
+        (JSON.to_owned(), &deep, 400, "bad-question"),
+    ];
+    for (fields, body, status, part) in cases {
+        let (code, answer) = question(address, &fields, body);
+        let shown = body.get(..body.len().min(60)).unwrap_or_default();
+        assert!(code == status && answer.contains(part), "{fields}\n{shown}\n{code}\n{answer}");
+    }
+    let huge = format!(
+        "POST /explain HTTP/1.1\r\n{JSON}\r\nContent-Length: 4000000\r\nConnection: close\r\n\r\n"
+    );
+    let (code, answer) = ask(address, &huge);
+    assert!(code == 413 && answer.contains("question-too-large"), "{answer}");
+    assert_eq!(get_from(address, "/calls/x", "localhost").0, 404);
+    assert_eq!(get_from(address, "/explain?id=x", "localhost").0, 404);
+    assert_eq!(get_from(address, "/explain.css", "localhost").0, 200);
+    let (code, page) = get_from(address, "/explain", "localhost");
+    assert_eq!(code, 200);
+    for part in ["content-security-policy: default-src 'none'", "no-store", "nosniff", "<form"] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
 }

@@ -1,251 +1,209 @@
-//! `portway explain`: where a call would go, and why the others lost.
+//! `portway explain`: what becomes of a call, and why.
 
-mod caller;
+use std::io::Read as _;
+use std::net::IpAddr;
 
-use std::io;
-use std::sync::atomic::Ordering;
-
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
-use portway_policy::Headers;
-use portway_snapshot::explain::{Candidate, ExplainRequest, Explanation, Route};
-
-use caller::{Caller, KnownSecrets};
-use serde::Serialize;
+use portway_proxy::rehearsal::{CannotRehearse, Rehearsal};
 
 use crate::cli;
 use crate::documents::{Library, Looked};
 use crate::exit::Exit;
+use crate::explain::ask::BODY_BYTES_MAX;
+use crate::explain::secrets::KnownSecrets;
+use crate::explain::walk::About;
+use crate::explain::{Ask, Call, Walk, live, text, walk};
 use crate::secrets::ProcessSecrets;
 use crate::settings;
-use crate::terminal::{self, BAD, FAINT, GOOD, Harmless, STRONG, Terminal};
+use crate::terminal::{self, Terminal};
 
-/// Say where a call would go and why.
+/// Say what becomes of a call and why.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   portway explain 'GET /shop/orders/7'
-  portway explain 'POST https://api.example.com/shop/orders' -H 'x-api-key: …' --documents conf/
+  portway explain 'POST https://api.example.com/shop/orders' -H 'x-api-key: …' -d @order.json --documents conf/
+  portway explain 'GET /shop/orders/7' --app phone --at 2026-12-31T23:59:59Z
+  portway explain 'GET /shop/orders/7' -H 'Authorization: hmac …' -H 'X-Date: …' --signed @text-that-the-client-signed
 
-Nothing is called: the documents are compiled and asked. Whose key it is, is said as far as the keys can be
-had here. Counters are those of a running gateway, so that whether a limit is used up is not said.")]
+  portway explain 'GET /shop/orders/7' --app phone --live 127.0.0.1:9901     # with the counts and backends of now
+  portway explain 01a20e43417139ea9c90df0008a4b694 --live 127.0.0.1:9901     # a call that was made
+
+Nothing is called: the documents are compiled, and the call is judged by the code that serves. Whose key it is, is said
+as far as the keys can be had here. Counts are those of a running gateway; here every limit begins unused. Values of
+credentials are never shown.
+
+Exit codes: 0 whatever becomes of the call; 1 the documents have mistakes; 2 the command line is wrong, or
+no call of that id is remembered; 3 no gateway answers at ADDRESS.")]
 pub struct Explain {
-    /// Method and URL (or path): 'GET /shop/orders/7'
+    /// Method and URL (or path): 'GET /shop/orders/7'; with --live also the request id of a call that was made
     #[arg(value_name = "CALL")]
     call: String,
     /// A header field: 'Name: value'
     #[arg(short = 'H', long = "header", value_name = "FIELD")]
     headers: Vec<String>,
+    /// The body; @FILE reads it from a file, @- from standard input
+    #[arg(short = 'd', long = "data", value_name = "TEXT|@FILE")]
+    data: Option<String>,
+    /// Take the call to come from this app, whatever key it brings
+    #[arg(long, value_name = "APP")]
+    app: Option<String>,
+    /// Judge as if it were this time (RFC 3339): signatures and quotas go by it
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// The address that the call comes from [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<IpAddr>,
+    /// The text that the client signed, as it says itself, to find the first difference; @FILE reads it from a file
+    #[arg(long, value_name = "TEXT|@FILE")]
+    signed: Option<String>,
     /// Documents; a directory stands for the portway.yaml in it [default: portway.yaml]
-    #[arg(short, long, value_name = "FILE|DIR", num_args = 1..)]
+    #[arg(long, value_name = "FILE|DIR", num_args = 1..)]
     documents: Vec<std::ffi::OsString>,
+    /// Ask the running gateway with this admin listener, with its counts and the state of its backends; CALL may be the request
+    /// id of a call that was made
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "documents")]
+    live: Option<String>,
     /// As one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// What is said as JSON.
-#[derive(Serialize)]
-struct Explained<'a> {
-    #[serde(flatten)]
-    explanation: &'a Explanation,
-    /// `null` where no key is asked for.
-    caller: &'a Option<Caller>,
-}
-
-/// Header fields as they were given.
-struct Given(Vec<(String, String)>);
-
-impl Headers for Given {
-    fn first(&self, name: &str) -> Option<&[u8]> {
-        self.0
-            .iter()
-            .find(|(own, _)| own.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_bytes())
-    }
-
-    fn each(&self, name: &str, see: &mut dyn FnMut(&[u8])) {
-        self.0
-            .iter()
-            .filter(|(own, _)| own.eq_ignore_ascii_case(name))
-            .for_each(|(_, value)| see(value.as_bytes()));
-    }
-}
-
 impl Explain {
     pub(crate) fn run(&self, terminal: &mut Terminal) -> anyhow::Result<Exit> {
-        let parsed =
-            parse_call(&self.call).and_then(|call| Ok((call, parse_headers(&self.headers)?)));
-        let (call, headers) = match parsed {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                terminal.sorry(
-                    format!("{error:#}"),
-                    "write for example: portway explain 'GET /shop/orders/7' -H 'x-api-key: …'",
-                )?;
+        const FIX: &str =
+            "write for example: portway explain 'GET /shop/orders/7' -H 'x-api-key: …'";
+        if let Some(address) = &self.live
+            && live::is_request_id(&self.call)
+        {
+            return self.past(address, terminal);
+        }
+        let call = match self.call() {
+            Ok(call) => call,
+            Err(why) => {
+                terminal.sorry(why, FIX)?;
                 return Ok(Exit::Usage);
             }
         };
-        let asked = cli::Documents { paths: self.documents.clone() };
-        let library = match Library::find(&asked) {
-            Ok(library) => library,
-            Err(unreadable) => {
-                terminal.sorry(&unreadable.what, unreadable.fix)?;
-                return Ok(Exit::Usage);
-            }
+        match &self.live {
+            Some(address) => self.live(address, &call, terminal),
+            None => self.offline(&call, terminal),
+        }
+    }
+
+    /// What the running gateway says.
+    fn live(&self, address: &str, call: &Call, terminal: &mut Terminal) -> anyhow::Result<Exit> {
+        let text = |bytes: &Option<Vec<u8>>| match bytes {
+            None => Ok(None),
+            Some(bytes) => String::from_utf8(bytes.clone()).map(Some),
         };
-        let secrets = KnownSecrets::new(ProcessSecrets::new(library.root().path()));
-        let reading = library.compile(&settings::overrides(None), &secrets, Looked::None, None);
-        let Some(compiled) = &reading.compiled else {
-            let line_of =
-                |found: &portway_model::Diagnostic| reading.sources.line_text(&found.location);
-            terminal::write_diagnostics(&mut terminal.err, &reading.diagnostics, &line_of)?;
-            return Ok(Exit::Mistakes);
+        let (Ok(body), Ok(signed)) = (text(&call.body), text(&call.signed)) else {
+            terminal.sorry(
+                "a body or text that is not UTF-8 cannot be sent to a running gateway",
+                "leave out --live, and the documents are asked",
+            )?;
+            return Ok(Exit::Usage);
         };
-        let host = headers
-            .0
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("host"))
-            .map(|(_, value)| value.clone());
-        let host = call.host.or(host).unwrap_or_else(|| "localhost".to_owned());
-        let request = ExplainRequest {
-            method: &call.method,
-            host: &host,
-            target: &call.target,
-            headers: &headers,
+        let walk = live::explain(address, &Ask { body, signed, ..self.ask() })?;
+        self.show(&walk, terminal)
+    }
+
+    /// What became of a call that was made.
+    fn past(&self, address: &str, terminal: &mut Terminal) -> anyhow::Result<Exit> {
+        let Some(past) = live::past(address, &self.call)? else {
+            let what = format!("no call of the id {} is remembered at {address}", self.call);
+            terminal.sorry(
+                what,
+                "each worker remembers its last thousand calls; the log knows older ones",
+            )?;
+            return Ok(Exit::Usage);
         };
-        let explanation = compiled.snapshot.explain(&request);
-        let missing = secrets.missing.load(Ordering::Relaxed);
-        let caller = caller::find(compiled, &request, &explanation, missing);
         if self.json {
-            terminal.json(&Explained { explanation: &explanation, caller: &caller })?;
+            terminal.json(&past)?;
         } else {
-            write_text(&mut terminal.out, &explanation, caller.as_ref())?;
+            text::write_past(&mut terminal.out, &past)?;
         }
         Ok(Exit::Done)
     }
-}
 
-/// A call as it was written.
-#[derive(Debug, PartialEq, Eq)]
-struct Call {
-    method: String,
-    host: Option<String>,
-    target: String,
-}
-
-fn parse_call(text: &str) -> anyhow::Result<Call> {
-    let (method, url) = match text.trim().split_once(char::is_whitespace) {
-        Some((method, url)) => (method, url.trim()),
-        None => ("GET", text.trim()),
-    };
-    let absolute = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let (host, target) = match absolute {
-        Some(rest) => {
-            let end = rest.find(['/', '?']).unwrap_or(rest.len());
-            (Some(rest[..end].to_owned()), rest[end..].to_owned())
+    fn show(&self, walk: &Walk, terminal: &mut Terminal) -> anyhow::Result<Exit> {
+        if self.json {
+            terminal.json(walk)?;
+        } else {
+            text::write(&mut terminal.out, walk)?;
         }
-        None => (None, url.to_owned()),
+        Ok(Exit::Done)
+    }
+
+    fn call(&self) -> Result<Call, String> {
+        let given = |text: &Option<String>| text.as_deref().map(given).transpose();
+        let (body, signed) = (given(&self.data)?, given(&self.signed)?);
+        self.ask().read_with(body, signed)
+    }
+
+    fn ask(&self) -> Ask {
+        Ask {
+            call: self.call.clone(),
+            headers: self.headers.clone(),
+            body: None,
+            app: self.app.clone(),
+            at: self.at.clone(),
+            from: self.from,
+            signed: None,
+        }
+    }
+
+    fn offline(&self, call: &Call, terminal: &mut Terminal) -> anyhow::Result<Exit> {
+        let asked = cli::Documents { paths: self.documents.clone() };
+        let (rehearsal, missing_keys) = match rehearsal(&asked, terminal)? {
+            Ok(found) => found,
+            Err(exit) => return Ok(exit),
+        };
+        let rehearsed = match rehearsal.ask(&call.asked()) {
+            Ok(rehearsed) => rehearsed,
+            Err(cannot @ CannotRehearse::System(_)) => return Err(cannot.into()),
+            Err(cannot) => {
+                terminal.sorry(cannot, "name an app of the documents, with a key, in --app")?;
+                return Ok(Exit::Usage);
+            }
+        };
+        self.show(&walk(call, &rehearsed, About { live: false, missing_keys }), terminal)
+    }
+}
+
+/// What documents would do with calls, and how many keys cannot be had here; or how the command ends.
+pub(super) fn rehearsal(
+    asked: &cli::Documents,
+    terminal: &mut Terminal,
+) -> anyhow::Result<Result<(Rehearsal, usize), Exit>> {
+    let library = match Library::find(asked) {
+        Ok(library) => library,
+        Err(unreadable) => {
+            terminal.sorry(&unreadable.what, unreadable.fix)?;
+            return Ok(Err(Exit::Usage));
+        }
     };
-    let target = match target.as_str() {
-        "" => "/".to_owned(),
-        query if query.starts_with('?') => format!("/{query}"),
-        path if path.starts_with('/') => target,
-        _ => bail!("\"{url}\" is neither a URL nor a path"),
+    let secrets = KnownSecrets::new(ProcessSecrets::new(library.root().path()));
+    let reading = library.compile(&settings::overrides(None), &secrets, Looked::None, None);
+    let Some(compiled) = reading.compiled else {
+        let line_of =
+            |found: &portway_model::Diagnostic| reading.sources.line_text(&found.location);
+        terminal::write_diagnostics(&mut terminal.err, &reading.diagnostics, &line_of)?;
+        return Ok(Err(Exit::Mistakes));
     };
-    let target = target.split('#').next().unwrap_or_default().to_owned();
-    Ok(Call { method: method.to_owned(), host, target })
+    let rehearsal = Rehearsal::of(compiled).context("the documents cannot be tried out")?;
+    Ok(Ok((rehearsal, secrets.missing())))
 }
 
-fn parse_headers(fields: &[String]) -> anyhow::Result<Given> {
-    let mut given = Vec::with_capacity(fields.len());
-    for field in fields {
-        let (name, value) =
-            field.split_once(':').context("a header field is written 'Name: value'")?;
-        given.push((name.trim().to_owned(), value.trim().to_owned()));
-    }
-    Ok(Given(given))
-}
-
-fn write_text(
-    out: &mut dyn io::Write,
-    explanation: &Explanation,
-    caller: Option<&Caller>,
-) -> io::Result<()> {
-    let verdict = &explanation.verdict;
-    let style = if explanation.route.is_some() { GOOD } else { BAD };
-    writeln!(
-        out,
-        "{STRONG}{} {}{}{STRONG:#}",
-        Harmless(&explanation.method),
-        Harmless(&explanation.host),
-        Harmless(&explanation.path)
-    )?;
-    let status = verdict.status.map(|status| format!(" {status}")).unwrap_or_default();
-    writeln!(out, "{style}{}{status}{style:#}: {}", verdict.outcome, Harmless(&verdict.why))?;
-    if let Some(canonical) =
-        explanation.canonical_path.as_ref().filter(|canonical| **canonical != explanation.path)
-    {
-        writeln!(out, "  canonical path: {}", Harmless(canonical))?;
-    }
-    write_candidates(out, "services", &explanation.services)?;
-    write_candidates(out, "operations", &explanation.operations)?;
-    match &explanation.route {
-        Some(route) => write_route(out, route, caller),
-        None => Ok(()),
-    }
-}
-
-fn write_candidates(
-    out: &mut dyn io::Write,
-    what: &str,
-    candidates: &[Candidate],
-) -> io::Result<()> {
-    if candidates.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\n{what} considered:")?;
-    for candidate in candidates {
-        let (mark, style) = if candidate.chosen { ("→", STRONG) } else { (" ", FAINT) };
-        let (name, place, why) =
-            (Harmless(&candidate.name), Harmless(&candidate.place), Harmless(&candidate.why));
-        writeln!(out, "  {mark} {style}{name}{style:#}  {place}  {FAINT}{why}{FAINT:#}")?;
-    }
-    Ok(())
-}
-
-fn write_route(out: &mut dyn io::Write, route: &Route, caller: Option<&Caller>) -> io::Result<()> {
-    writeln!(out, "\nwhat happens:")?;
-    let mut row = |name: &str, value: String| {
-        if value.is_empty() { Ok(()) } else { writeln!(out, "  {name:<11} {}", Harmless(&value)) }
+/// Text of the command line, or of the file that it names.
+fn given(text: &str) -> Result<Vec<u8>, String> {
+    let Some(name) = text.strip_prefix('@') else { return Ok(text.as_bytes().to_vec()) };
+    let mut bytes = Vec::new();
+    let most = BODY_BYTES_MAX as u64 + 1;
+    let read = match name {
+        "-" => std::io::stdin().lock().take(most).read_to_end(&mut bytes),
+        name => std::fs::File::open(name).and_then(|file| file.take(most).read_to_end(&mut bytes)),
     };
-    let parameters: Vec<String> =
-        route.parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    row("route", route.route.clone())?;
-    row("parameters", parameters.join(", "))?;
-    row("who", route.auth.clone())?;
-    if let Some(caller) = caller {
-        let refused = caller.refused.as_ref().map(|word| format!(" ({word})")).unwrap_or_default();
-        row("caller", format!("{}{refused}", caller.why))?;
-        row("plan", caller.plan.clone().unwrap_or_default())?;
-    }
-    row("limits", route.limits.join(", "))?;
-    row("at once", route.gates.join(", "))?;
-    row("timeout", format!("{} ms", route.timeout_ms))?;
-    row("body", format!("at most {} bytes", route.body_bytes))?;
-    row("checked", route.check.clone())?;
-    row("repeatable", if route.idempotent { "yes" } else { "no" }.to_owned())?;
-    let backend = &route.backend;
-    let targets: Vec<String> = backend
-        .targets
-        .iter()
-        .map(|(address, weight)| format!("{address} (weight {weight})"))
-        .collect();
-    row("sent to", targets.join(", "))?;
-    row("host", backend.host.clone())?;
-    row("added", [&backend.set_headers[..], &backend.set_query[..]].concat().join(", "))?;
-    row("removed", [&backend.drop_headers[..], &backend.drop_query[..]].concat().join(", "))
+    read.map(|_| bytes).map_err(|error| format!("{name} cannot be read: {error}"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,6 +7,7 @@ mod classes;
 mod cli;
 mod docs;
 mod edits;
+mod explain;
 mod guides;
 mod learn;
 mod life;

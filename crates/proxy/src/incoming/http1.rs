@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use portway_http1::{self as http1};
-use portway_http1::{BodyLimits, Framing, HeadLimits, Progress, Reject, Target};
+use portway_http1::{BodyLimits, Framing, HeadLimits, Progress, Reject};
 use portway_policy::Shape;
 
 use crate::body::{BodyReader, Broken, Part};
@@ -110,31 +110,13 @@ impl Http1Incoming {
     }
 
     fn request(&mut self, head: &http1::RequestHead) -> Option<Request> {
-        let (path, query) = match head.target {
-            Target::Origin { path, query } | Target::Absolute { path, query, .. } => (path, query),
-            Target::Asterisk => (asterisk(self.inbox.bytes()), None),
-            Target::Authority(_) => (http1::Span::default(), None),
-        };
-        self.version = match head.version {
-            http1::Version::Http10 => Version::Http10,
-            http1::Version::Http11 => Version::Http11,
-        };
+        let request = Request::of(head, self.inbox.split_head(head.len)?);
+        self.version = request.version;
         self.keep = head.persistent;
         self.shape = None;
         self.aside = None;
         self.body = BodyReader::new(head.framing, BodyLimits::default());
-        let no_body = matches!(head.framing, Framing::None | Framing::Length(0));
-        Some(Request {
-            head: self.inbox.split_head(head.len)?,
-            method: head.method,
-            authority: head.authority,
-            path,
-            query: query.unwrap_or_default(),
-            has_query: query.is_some(),
-            version: self.version,
-            framing: head.framing,
-            upgrade: head.upgrade && no_body && self.version == Version::Http11,
-        })
+        Some(request)
     }
 
     /// Bounds the body of the request that was just read.
@@ -299,10 +281,4 @@ impl Http1Incoming {
             self.keep = false;
         }
     }
-}
-
-/// Where the target of a server-wide `OPTIONS` stands: the first asterisk of the head.
-fn asterisk(head: &[u8]) -> http1::Span {
-    let at = head.iter().position(|byte| *byte == b'*');
-    at.map_or_else(http1::Span::default, |at| http1::Span::new(at, at + 1))
 }

@@ -67,6 +67,12 @@ impl Metrics {
         WorkerMetrics { block, one_thread: PhantomData }
     }
 
+    /// Counters that nobody reads.
+    pub(crate) fn uncounted(&self) -> WorkerMetrics {
+        let block = Arc::new(Block::new(self.ceilings, self.listeners.len()));
+        WorkerMetrics { block, one_thread: PhantomData }
+    }
+
     /// The place of an operation, found or given. An empty operation means calls of the service that
     /// met none; an empty service, calls that met none. Locks; for the time of a publish.
     pub fn series(&self, service: &str, operation: &str) -> SeriesId {

@@ -118,7 +118,7 @@ impl Table {
         cursor: &AtomicU64,
         now_ms: u64,
     ) -> Option<&Arc<Endpoint>> {
-        let ask = Ask { tried, cursor, now_ms, slow_start_ms: self.slow_start_ms };
+        let ask = Ask { tried, cursor, now_ms, slow_start_ms: self.slow_start_ms, peeks: false };
         let found = self.levels.iter().find_map(|level| level.pick(self.choice, hash, &ask));
         if found.is_some() || tried.is_empty() {
             return found;
@@ -128,12 +128,29 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The endpoint that the next call would go to. Changes nothing: no turn is taken, and no breaker is probed.
+    pub(super) fn peek(
+        &self,
+        hash: Option<u64>,
+        cursor: &AtomicU64,
+        now_ms: u64,
+    ) -> Option<&Arc<Endpoint>> {
+        let cursor = &AtomicU64::new(cursor.load(Ordering::Relaxed));
+        let slow_start_ms = self.slow_start_ms;
+        let ask = Ask { tried: &[], cursor, now_ms, slow_start_ms, peeks: true };
+        self.levels.iter().find_map(|level| level.pick(self.choice, hash, &ask))
+    }
+}
+
 /// What a pick is to go by.
 struct Ask<'a> {
     tried: &'a [EndpointId],
     cursor: &'a AtomicU64,
     now_ms: u64,
     slow_start_ms: u64,
+    /// Only asked, not for a call.
+    peeks: bool,
 }
 
 impl Ask<'_> {
@@ -146,7 +163,14 @@ impl Ask<'_> {
     }
 
     fn admits(&self, endpoint: &Endpoint) -> bool {
+        if self.peeks {
+            return self.may_use(endpoint);
+        }
         !self.tried.contains(&endpoint.id) && endpoint.admit(self.now_ms)
+    }
+
+    fn takes_turn(&self, endpoint: &Endpoint) -> bool {
+        self.peeks || endpoint.takes_turn(self.ramp_permille(endpoint))
     }
 
     fn ramp_permille(&self, endpoint: &Endpoint) -> u64 {
@@ -192,10 +216,7 @@ impl Level {
         for _ in 0..TURNS_MAX {
             let at = self.schedule[(ask.turn() % turns) as usize];
             let endpoint = &self.members[usize::from(at)].endpoint;
-            if ask.may_use(endpoint)
-                && endpoint.takes_turn(ask.ramp_permille(endpoint))
-                && ask.admits(endpoint)
-            {
+            if ask.may_use(endpoint) && ask.takes_turn(endpoint) && ask.admits(endpoint) {
                 return Some(endpoint);
             }
         }

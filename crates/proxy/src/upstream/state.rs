@@ -251,6 +251,23 @@ impl BackendState {
         }
     }
 
+    /// The endpoint that the next call would go to, as [`pick`](Self::pick) has it; changes nothing.
+    ///
+    /// # Errors
+    /// As for a call.
+    pub fn peek(
+        &self,
+        targets: &Targets,
+        hash: Option<u64>,
+        now_ms: u64,
+    ) -> Result<Arc<Endpoint>, Failure> {
+        let table = targets.table.load();
+        let is_unresolved = table.is_empty() && self.unresolved.load(Ordering::Relaxed);
+        let fault = if is_unresolved { Fault::DnsFailed } else { Fault::NoTarget };
+        let picked = table.peek(hash, &self.cursor, now_ms).map(Arc::clone);
+        picked.ok_or_else(|| Failure::last(fault))
+    }
+
     /// The endpoint for a further attempt, preferably none of `tried`; `None` if all are out, so that what came of
     /// the first attempt stands.
     pub fn pick_again(

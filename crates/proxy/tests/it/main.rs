@@ -26,6 +26,7 @@ mod overload;
 mod paths;
 mod policies;
 mod proxied;
+mod rehearsed;
 mod reload;
 mod retries;
 mod rules;

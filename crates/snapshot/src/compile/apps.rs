@@ -95,7 +95,7 @@ impl Table<'_> {
     ) -> Vec<(Box<str>, Signer)> {
         let mut signers = Vec::new();
         for (index, pair) in pairs.iter().enumerate() {
-            match self.secrets.resolve(&pair.secret) {
+            match self.secrets.signing_secret(&pair.secret) {
                 Ok(secret) => {
                     signers.push((pair.id.as_str().into(), Signer::new(Arc::clone(app), &secret)));
                 }
