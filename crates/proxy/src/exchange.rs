@@ -236,6 +236,9 @@ async fn decide_with_body(
     match decide(around, Body::Held(body), &mut watched, record, decision)? {
         Decided::Dispatch => {
             incoming.hold_body(spool);
+            if let Some(watched) = watched {
+                incoming.watch(watched);
+            }
             Ok(())
         }
         // Nobody asks for a body twice, and what is answered here needs none.
