@@ -38,9 +38,9 @@ use crate::peer::Peer;
 use crate::proxy::Running;
 use crate::recent::Recent;
 use crate::record::Record;
-use crate::rules::Watched;
 use crate::request::Request;
 use crate::respond::Local;
+use crate::rules::Watched;
 use crate::shared::{Admission, Shared};
 use crate::telemetry::{Ceilings, LineWriter, Metrics, Privacy, Random};
 use crate::transfer::caller_broke;
@@ -355,12 +355,10 @@ fn go(
         }
     };
     match (went, watched) {
-        (Went::Dispatched { held_body }, Some(mut watched)) => {
-            match watch(&mut watched, body) {
-                Ok(()) => Went::Dispatched { held_body },
-                Err(stop) => stopped(stop, held_body),
-            }
-        }
+        (Went::Dispatched { held_body }, Some(mut watched)) => match watch(&mut watched, body) {
+            Ok(()) => Went::Dispatched { held_body },
+            Err(stop) => stopped(stop, held_body),
+        },
         (went, _) => went,
     }
 }

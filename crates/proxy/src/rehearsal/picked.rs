@@ -174,7 +174,8 @@ fn left<'a>(
     header: Option<&'a str>,
 ) -> Option<Left<'a>> {
     let started_ms = record.started_us / 1_000;
-    Deadline::of(around.request, header, (started_ms, operation.timeout_ms)).left(header, started_ms)
+    Deadline::of(around.request, header, (started_ms, operation.timeout_ms))
+        .left(header, started_ms)
 }
 
 fn write(
