@@ -436,16 +436,15 @@ proptest! {
         }));
         let text: String = parts.iter().map(|part| PARTS[*part]).collect();
         let text = format!("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{text}");
-        let found;
-        if compress {
+        let found = if compress {
             let mut body = gzip(text.as_bytes());
             if let Some(byte) = parts.first().and_then(|at| body.get_mut(at * 5)) {
                 *byte ^= 1;
             }
-            found = watch_pieces(&rules, &[FORM, ("Content-Encoding", "gzip")], &body);
+            watch_pieces(&rules, &[FORM, ("Content-Encoding", "gzip")], &body)
         } else {
-            found = watch_pieces(&rules, &[FORM], text.as_bytes());
-        }
+            watch_pieces(&rules, &[FORM], text.as_bytes())
+        };
         let taken = found.iter().filter(|breach| breach.is_empty()).count();
         prop_assert!(taken == 0 || taken == found.len(), "{found:?}");
     }
