@@ -26,7 +26,6 @@ pub(crate) fn check(format: &str, text: &str) -> Result<(), Malformed> {
         "portway-host-header" => text.parse::<HostHeader>().map(drop),
         "portway-url" => url(text),
         "portway-collector" => collector(text),
-        "portway-share" => text.parse::<Share>().map(drop),
         "portway-host" => host(text),
         "portway-sni" => sni(text),
         "portway-path" => path(text),

@@ -70,7 +70,7 @@ pub(crate) fn begin(
     let judged = sample.checks.head(head.status, &fields, can_have_body.then_some(has_body));
     let Some(judgement) = judged else {
         let misfits = "status".into();
-        record.checked = Some(Box::new(Checked { result: AnswerResult::Undescribed, misfits }));
+        record.more().checked = Some(Checked { result: AnswerResult::Undescribed, misfits });
         return None;
     };
     let most_bytes = judgement.plan.as_ref().and_then(|plan| plan.most_bytes);
@@ -122,6 +122,6 @@ impl Sample {
             true if self.broken_off => AnswerResult::Unchecked,
             true => AnswerResult::Kept,
         };
-        record.checked = Some(Box::new(Checked { result, misfits: shown("", &misfits) }));
+        record.more().checked = Some(Checked { result, misfits: shown("", &misfits) });
     }
 }

@@ -84,7 +84,7 @@ fn unreadable(
         } else {
             "header:Content-Type contentType"
         };
-        record.misfits = Some(shown.into());
+        record.more().misfits = Some(shown.into());
         worker.metrics.add(Event::BreachRefused);
         return Err(Stop::from(Refusal { reason: Reason::MediaTypeUnsupported, detail }));
     }
@@ -191,9 +191,9 @@ fn broken(
     record: &mut Record,
     worker: &Worker,
 ) -> Result<(), Stop> {
-    let before = record.misfits.take();
+    let before = record.more().misfits.take();
     let is_known = before.is_some();
-    record.misfits = Some(shown(before.as_deref().unwrap_or_default(), misfits));
+    record.more().misfits = Some(shown(before.as_deref().unwrap_or_default(), misfits));
     if !checks.enforced {
         // Once for a call of which both head and body are wrong.
         if !is_known {

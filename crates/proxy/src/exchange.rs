@@ -145,11 +145,15 @@ async fn answer(
     let body = if around.request.has_body() { Body::Unread } else { Body::None };
     // Made where it stays: it is large, and every connection has room for it.
     let mut decision = None;
-    let mut watched = None;
-    let decided = decide(around, body, &mut watched, record, &mut decision)?;
-    if let Some(watched) = watched {
-        incoming.watch(watched);
-    }
+    // Not kept longer: every connection would have room for it.
+    let decided = {
+        let mut watched = None;
+        let decided = decide(around, body, &mut watched, record, &mut decision)?;
+        if let Some(watched) = watched {
+            incoming.watch(watched);
+        }
+        decided
+    };
     let is_held = match decided {
         Decided::Dispatch => false,
         Decided::HoldBody(extent) => {

@@ -6,7 +6,6 @@ use std::sync::{Arc, PoisonError};
 use portway_http1::Known;
 use portway_policy::{App, LimitState, Phase, Reason};
 
-use crate::answer_check::Checked;
 use crate::exchange::{Stop, Surroundings};
 use crate::failure::{Fault, Source};
 use crate::live::Live;
@@ -92,10 +91,6 @@ pub(crate) struct Record {
     pub(crate) client: std::net::IpAddr,
     pub(crate) app: Option<Arc<App>>,
     pub(crate) limit: Option<LimitState>,
-    /// What of the contract, or of the rules for requests, it does not keep.
-    pub(crate) misfits: Option<Box<str>>,
-    /// What came of a check of its answer.
-    pub(crate) checked: Option<Box<Checked>>,
     pub(crate) request_id: RequestId,
     pub(crate) trace: TraceContext,
     pub(crate) status: u16,
@@ -131,8 +126,6 @@ impl Record {
             client: peer.address.ip(),
             app: None,
             limit: None,
-            misfits: None,
-            checked: None,
             request_id: RequestId::choose(given, worker.unix_ms_at(now_us), random),
             trace: TraceContext::from_field(request.only(Known::Traceparent), random),
             status: 0,
@@ -235,7 +228,8 @@ impl Record {
     /// Notes what of the contract or the rules it does not keep; what is too much for a line is left out.
     pub(crate) fn breaks(&mut self, text: &str) {
         const SHOWN_BYTES: usize = 250;
-        self.misfits = Some(match self.misfits.take() {
+        let misfits = &mut self.more().misfits;
+        *misfits = Some(match misfits.take() {
             None => text.into(),
             Some(before) if before.len() + text.len() < SHOWN_BYTES => {
                 format!("{before}, {text}").into()
@@ -280,8 +274,8 @@ impl Record {
         worker.metrics.gauge(Gauge::CallsInFlight, -1);
         worker.metrics.count(series, self.status, total_us, self.bytes_in, self.bytes_out);
         worker.metrics.outcome(self.outcome);
-        if self.misfits.is_some() || self.checked.is_some() {
-            self.count_checks(worker, series);
+        if let Some(more) = &self.more {
+            self.count_checks(more, worker, series);
         }
         if self.tries > 1 {
             (1..self.tries).for_each(|_| worker.metrics.add(Event::Retry));
@@ -300,14 +294,14 @@ impl Record {
 
     /// What came of checks against the contract, by operation.
     #[cold]
-    fn count_checks(&self, worker: &Worker, series: SeriesId) {
-        if self.misfits.is_some() {
+    fn count_checks(&self, more: &More, worker: &Worker, series: SeriesId) {
+        if more.misfits.is_some() {
             let is_refused = [Reason::ContractBroken, Reason::MediaTypeUnsupported]
                 .map(OutcomeId::from)
                 .contains(&self.outcome);
             worker.metrics.breach(series, is_refused);
         }
-        if let Some(checked) = &self.checked {
+        if let Some(checked) = &more.checked {
             worker.metrics.answer_checked(series, checked.result);
         }
     }
@@ -355,10 +349,12 @@ impl Record {
         call.target = self.target;
         call.reused = self.reused;
         call.mocked = self.mocked;
-        call.misfits = self.misfits.as_deref().unwrap_or_default();
-        call.answer_misfits = self.checked.as_ref().map_or("", |checked| &checked.misfits);
+        if let Some(more) = &self.more {
+            call.misfits = more.misfits.as_deref().unwrap_or_default();
+            call.answer_misfits = more.checked.as_ref().map_or("", |checked| &checked.misfits);
+            call.error_page = &more.error_page;
+        }
         call.user_agent = privacy.user_agent(request.known(Known::UserAgent).unwrap_or_default());
-        call.error_page = self.more.as_ref().map_or(&[], |more| &more.error_page);
         let mut name = [0; LIMIT_NAME_BYTES];
         call.limit = self.limit.as_ref().map(|state| LimitShown {
             name: joined(state, &mut name),

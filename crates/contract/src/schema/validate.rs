@@ -77,7 +77,7 @@ impl Schemas {
     }
 
     /// Whether a value is right, paid from steps that are shared.
-    pub(super) fn fits(&self, id: SchemaId, value: &Value, steps: &mut u64) -> bool {
+    pub(super) fn fits(&self, id: SchemaId, value: &Value<'_>, steps: &mut u64) -> bool {
         let mut run = Run {
             schemas: self,
             steps: *steps,

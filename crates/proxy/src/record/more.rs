@@ -8,6 +8,7 @@ use portway_http1::{Known, ResponseHead};
 use portway_policy::{Headers as _, Phase};
 
 use super::{Record, Scene};
+use crate::answer_check::Checked;
 use crate::exchange::Stop;
 use crate::outgoing::Outgoing;
 use crate::telemetry::record::PHASE_WORDS;
@@ -25,6 +26,10 @@ const ANSWER_FIELD_BYTES: usize = crate::telemetry::line::TEXT_BYTES_MAX + 1;
 pub(crate) struct More {
     /// How a hidden page of an error began, where it is to be shown.
     pub(crate) error_page: Box<[u8]>,
+    /// What of the contract, or of the rules for requests, it does not keep.
+    pub(crate) misfits: Option<Box<str>>,
+    /// What came of a check of its answer.
+    pub(crate) checked: Option<Checked>,
     /// The headers of the answer that the log asks for, in the order of what it wants; others are empty.
     answer: Vec<Box<[u8]>>,
     /// What is remembered for spans, where the call is sampled. Times are the worker's as yet.

@@ -227,7 +227,7 @@ fn a_body_that_there_is_no_room_to_hold_is_refused_and_counted() {
     for _ in 0..3 {
         assert_eq!(call(90).status, 401);
         let answer = call(101);
-        assert_eq!((answer.status, answer.problem().as_str()), (503, "no-room"));
+        assert_eq!((answer.status, answer.problem().as_str()), (503, "too-much-held"));
     }
     assert_eq!(gateway.metric("portway_bounds_reached_total{bound=\"held_bytes\"}"), 3.0);
 }

@@ -58,7 +58,7 @@ const CASES: &[Case] = &[
     case(
         "bound: a body that is too large",
         ("POST", "/s/items"),
-        &[KEY],
+        &[KEY, ("content-type", "application/json")],
         "0123456789-and-more",
         413,
     ),

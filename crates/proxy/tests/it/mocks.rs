@@ -67,7 +67,7 @@ fn answers_come_from_the_contract() {
     check("DELETE /pets/7", "", 204, "", "");
     check(
         "POST /pets",
-        "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        "Content-Type: application/json\r\nContent-Length: 21\r\n\r\n{\"id\":7,\"name\":\"Tom\"}",
         201,
         json,
         made,
@@ -147,7 +147,7 @@ fn a_mock_that_waits_longer_than_the_call_may_take_times_out() {
 
 #[test]
 fn the_body_is_read_and_bounded() {
-    let gateway = gateway("    backend: mock\n    body_bytes: 8");
+    let gateway = gateway("    backend: mock\n    body_bytes: 21");
     let post = |body: &str| {
         let lines = format!(
             "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -155,9 +155,9 @@ fn the_body_is_read_and_bounded() {
         );
         ask(&gateway, "POST /pets", &lines).status
     };
-    assert_eq!(post("12345678"), 201);
-    assert_eq!(post("123456789"), 413);
-    let chunked = "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123456789\r\n0\r\n";
+    assert_eq!(post(r#"{"id":7,"name":"Tom"}"#), 201);
+    assert_eq!(post(r#"{"id":7, "name":"Tom"}"#), 413);
+    let chunked = "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n16\r\n{\"id\":7, \"name\":\"Tom\"}\r\n0\r\n";
     assert_eq!(ask(&gateway, "POST /pets", chunked).status, 413);
 }
 
