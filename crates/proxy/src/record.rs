@@ -281,7 +281,11 @@ impl Record {
             (1..self.tries).for_each(|_| worker.metrics.add(Event::Retry));
         }
         let tracer = worker.tracer.as_ref().filter(|tracer| self.is_sent(tracer));
-        self.tell(&Scene { worker, peer, live, request }, tracer, total_us);
+        // Where nobody wants lines, only calls that failed are worth the cost of remembering them.
+        let has_failed = self.status >= 400 || self.outcome != OutcomeId::OK;
+        if worker.shared.logs_calls || tracer.is_some() || has_failed {
+            self.tell(&Scene { worker, peer, live, request }, tracer, total_us);
+        }
         if self.is_sampled() {
             worker.metrics.exemplar(
                 series,
