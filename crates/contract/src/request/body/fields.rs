@@ -419,6 +419,11 @@ impl<'b, 'f> Reading<'b, 'f> {
         };
         let kinds = described.iter().map(|id| self.schemas.kinds(*id)).reduce(Kinds::or);
         let may_be_list = kinds.unwrap_or_default().array;
+        // Nobody agrees on what of a list or an object this is, but that it is no single value.
+        if sent.odd && kinds.is_some_and(|kinds| !kinds.array && !kinds.object) {
+            self.wrong(name, "style", once.to_owned());
+            return None;
+        }
         if sent.files > 0 || sent.odd {
             let is_single = kinds.is_some_and(|kinds| !kinds.array);
             if sent.files > 1 && is_single {

@@ -114,7 +114,21 @@ fn only_what_is_described_is_taken() {
     check(ORDER, "application/json; charset=utf-16", "{}", &["unsupported"]);
     check("requestBody: {content: {}}", "text/plain", "x", &["pass"]);
     check("summary: nothing is said of a body", "text/plain", "x", &["pass"]);
-    check("requestBody: {content: {'*/*': {schema: {type: integer}}}}", "nonsense", "x", &["pass"]);
+    let any = "requestBody: {content: {'*/*': {}}}";
+    let both = "requestBody: {content: {application/json: {schema: {type: integer}}, '*/*': {}}}";
+    for operation in [any, both] {
+        check(operation, "nonsense", "x", &["unsupported"]);
+        check(operation, "application/json; charset", "x", &["unsupported"]);
+        check(operation, "image/png", "x", &["pass"]);
+        let checks = checks("3.0.3", operation, Bounds::default());
+        let twice = [("content-type", JSON), ("content-type", JSON)];
+        assert_eq!(found(&checks, &twice, b"x"), ["unsupported"]);
+    }
+    let untyped = |operation| found(&checks("3.0.3", operation, Bounds::default()), &[], b"x");
+    assert_eq!(untyped(any), ["pass"]);
+    assert_eq!(untyped(both), ["unsupported"]);
+    let own = "requestBody: {content: {'*/*': {schema: {type: integer}}}}";
+    assert_eq!(untyped(own), ["unsupported"]);
     let checks = checks("3.1.0", ORDER, Bounds::default());
     let judged = |fields: &[(&str, &str)]| found(&checks, fields, b"{\"sku\":\"a\"}");
     assert_eq!(judged(&[]), ["unsupported"]);
@@ -188,6 +202,9 @@ fn forms_are_judged_as_one_object() {
     check(form, FORM, "n=1&q[a]=1", &["/q additionalProperties"]);
     // Nobody agrees on what this is.
     check(form, FORM, "n=1&l[][a]=1", &[]);
+    check(form, FORM, "n[][a]=1", &["/n style"]);
+    check(form, FORM, "n[][]=1", &["/n style"]);
+    check(form, FORM, "n=1&s[][x]=evil", &["/s style"]);
     let checks = checks("3.0.3", form, Bounds::default());
     assert_eq!(found(&checks, &[("content-type", FORM)], b"n=\xff"), [" charset"]);
     let typed = "requestBody: {content: {application/x-www-form-urlencoded: {schema: {type: object, additionalProperties: {type: string}}}}}";
