@@ -413,9 +413,15 @@ impl RequestChecks {
                     spelling::Meant::Item(parameter) => {
                         pairs.push(Pair { parameter, member: None, value });
                     }
-                    spelling::Meant::Respelt(parameter) => Fault::note(faults, parameter),
+                    spelling::Meant::Respelt(parameter) => Fault::respelt(faults, parameter),
                     spelling::Meant::Nothing => {}
                 }
+            }
+        }
+        for pair in pairs.iter().filter(|pair| !decode::is_sound(pair.value)) {
+            let expected = self.parameters.get(pair.parameter as usize);
+            if expected.is_some_and(|expected| expected.schema.is_some()) {
+                Fault::unsound(faults, pair.parameter);
             }
         }
         pairs.sort_by_key(|pair| pair.parameter);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Expected, Misfit, Place};
+use super::{Expected, Misfit, Place, decode};
 use crate::contract::{Location, Style};
 use crate::schema::{PROBLEMS_MAX, Problem};
 
@@ -24,9 +24,12 @@ pub(super) enum Meant {
     Respelt(u32),
 }
 
-/// A parameter that is there under another name.
+/// A parameter that is there under another name, or in no sound encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fault(u32);
+pub(super) struct Fault {
+    parameter: u32,
+    rule: &'static str,
+}
 
 /// The most brackets of a name that are looked at.
 const BRACKETS_MAX: usize = 8;
@@ -90,19 +93,31 @@ fn fold(name: &str) -> String {
 
 impl Fault {
     /// Notes that a parameter is there under another name, once for each.
-    pub(super) fn note(faults: &mut Vec<Self>, parameter: u32) {
-        if faults.len() < PROBLEMS_MAX && !faults.contains(&Self(parameter)) {
-            faults.push(Self(parameter));
+    pub(super) fn respelt(faults: &mut Vec<Self>, parameter: u32) {
+        Self { parameter, rule: "spelling" }.note(faults);
+    }
+
+    /// Notes that a parameter is there in an encoding that is none.
+    pub(super) fn unsound(faults: &mut Vec<Self>, parameter: u32) {
+        Self { parameter, rule: "encoding" }.note(faults);
+    }
+
+    fn note(self, faults: &mut Vec<Self>) {
+        if faults.len() < PROBLEMS_MAX && !faults.contains(&self) {
+            faults.push(self);
         }
     }
 
     pub(super) fn misfit(self, parameters: &[Expected]) -> Misfit {
-        let name = parameters.get(self.0 as usize).map(|expected| Arc::clone(&expected.name));
-        let detail = "must be spelt as in the contract";
+        let expected = parameters.get(self.parameter as usize);
+        let detail = match self.rule {
+            "encoding" => decode::UNSOUND,
+            _ => "must be spelt as in the contract",
+        };
         Misfit {
             place: Place::Parameter(Location::Query),
-            name: name.unwrap_or_default(),
-            problem: Problem::whole("spelling", detail),
+            name: expected.map(|expected| Arc::clone(&expected.name)).unwrap_or_default(),
+            problem: Problem::whole(self.rule, detail),
         }
     }
 }

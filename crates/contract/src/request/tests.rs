@@ -279,6 +279,16 @@ fn a_parameter_goes_by_its_own_name_only() {
 }
 
 #[test]
+fn what_is_decoded_in_several_ways_is_refused() {
+    let text = "schema: {type: string}";
+    for value in ["%zz", "%", "%4", "a%00b", "%ff", "%c3%28", "%C0%AF"] {
+        query(text, &format!("q={value}"), &["query q encoding"]);
+        query(text, &format!("q=x&other={value}"), &[]);
+    }
+    query(text, "q=%C3%A9+%25zz", &[]);
+}
+
+#[test]
 fn a_parameter_may_be_a_text_of_json() {
     let json = "content: {application/json: {schema: {type: object, required: [a]}}}";
     query(json, "q=%7B%22a%22:1%7D", &[]);

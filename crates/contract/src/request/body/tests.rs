@@ -204,6 +204,9 @@ fn forms_are_judged_as_one_object() {
     check(form, FORM, "n=1&l[][a]=1", &[]);
     check(form, FORM, "n[][a]=1", &["/n style"]);
     check(form, FORM, "n[][]=1", &["/n style"]);
+    for value in ["%zz", "a%00b", "%ff"] {
+        check(form, FORM, &format!("n=1&s={value}"), &["/s encoding"]);
+    }
     check(form, FORM, "n=1&s[][x]=evil", &["/s style"]);
     let checks = checks("3.0.3", form, Bounds::default());
     assert_eq!(found(&checks, &[("content-type", FORM)], b"n=\xff"), [" charset"]);
@@ -267,6 +270,26 @@ fn parts_are_judged_by_their_media_types() {
     check(&[meta, file, picture, picture], &[]);
     check(&[meta, file, ("name=more", "1")], &["/more additionalProperties"]);
     check(&[meta, file, file], &["/file style"]);
+}
+
+#[test]
+fn parts_that_are_not_named_are_files_only_where_they_may_be() {
+    let check = |others: &str, part: &str, expected: &[&str]| {
+        let form = format!(
+            "requestBody: {{content: {{multipart/form-data: {{schema: {{type: object, additionalProperties: {others}}}}}}}}}"
+        );
+        let body = parts(&[(part, "evil")]);
+        check(&form, "multipart/form-data; boundary=x", &body, expected);
+    };
+    for part in ["name=z\r\nContent-Type: image/png", "name=z; filename=f"] {
+        check("{type: integer}", part, &["/z file"]);
+        check("{type: string, maxLength: 3}", part, &["/z file"]);
+        check("{type: string, format: binary}", part, &[]);
+        check("{type: array, items: {type: string, format: binary}}", part, &[]);
+        check("{}", part, &[]);
+        check("true", part, &[]);
+        check("false", part, &["/z additionalProperties"]);
+    }
 }
 
 #[test]
