@@ -9,6 +9,7 @@ mod answer;
 mod body;
 mod decode;
 mod form;
+mod spelling;
 
 pub use answer::{AnswerChecks, Judgement, compile_answers};
 pub use body::{Bounds, Plan, Wish};
@@ -22,6 +23,7 @@ use serde_json::Value as Json;
 use crate::contract::{Contract, Location, Operation, Parameter, Style};
 use crate::schema::{Builder, Finding, PROBLEMS_MAX, Problem, SchemaId, Schemas, Value, intake};
 use form::Form;
+use spelling::{Fault, Spellings};
 
 /// The head of a call, as far as parameters stand in it.
 pub trait Head {
@@ -89,6 +91,7 @@ pub struct RequestChecks {
     parameters: Box<[Expected]>,
     /// Where the pairs of a query go, sorted by name.
     query_names: Box<[QueryName]>,
+    spellings: Spellings,
     /// Whether a cookie is among the parameters.
     cookies: bool,
     body: Option<body::Expectation>,
@@ -289,6 +292,7 @@ fn finished(
     });
     query_names.dedup_by(|later, first| later.name == first.name);
     RequestChecks {
+        spellings: Spellings::of(&parameters),
         schemas: Arc::clone(schemas),
         cookies: parameters.iter().any(|expected| expected.location == Location::Cookie),
         parameters: parameters.into(),
@@ -332,14 +336,19 @@ impl RequestChecks {
     /// Checks the parameters of a call. What is wrong, at most [`PROBLEMS_MAX`]; nothing if it keeps the contract.
     #[must_use]
     pub fn head(&self, head: &dyn Head) -> Vec<Misfit> {
-        let pairs = if self.query_names.is_empty() { Vec::new() } else { self.pairs(head.query()) };
+        let mut faults = Vec::new();
+        let pairs = match self.query_names.is_empty() {
+            true => Vec::new(),
+            false => self.pairs(head.query(), &mut faults),
+        };
         let mut cookies = Vec::new();
         if self.cookies {
             head.header("cookie", &mut |value| {
                 cookies.push(String::from_utf8_lossy(value).into_owned());
             });
         }
-        let mut misfits = Vec::new();
+        let mut misfits: Vec<Misfit> =
+            faults.iter().map(|fault| fault.misfit(&self.parameters)).collect();
         // One text for all headers: most calls have several to be looked at.
         let mut text = String::new();
         for (number, expected) in (0_u32..).zip(&self.parameters) {
@@ -385,7 +394,7 @@ impl RequestChecks {
     }
 
     /// The pairs of a query that belong to parameters, by parameter, in the order given.
-    fn pairs<'q>(&self, query: &'q str) -> Vec<Pair<'q>> {
+    fn pairs<'q>(&self, query: &'q str, faults: &mut Vec<Fault>) -> Vec<Pair<'q>> {
         let mut pairs: Vec<Pair<'q>> = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -399,6 +408,20 @@ impl RequestChecks {
             {
                 let member = Some(Cow::Owned(member.to_owned()));
                 pairs.push(Pair { parameter: known.parameter, member, value });
+            } else {
+                match self.spellings.meant(&name, &self.parameters) {
+                    spelling::Meant::Item(parameter) => {
+                        pairs.push(Pair { parameter, member: None, value });
+                    }
+                    spelling::Meant::Respelt(parameter) => Fault::respelt(faults, parameter),
+                    spelling::Meant::Nothing => {}
+                }
+            }
+        }
+        for pair in pairs.iter().filter(|pair| !decode::is_sound(pair.value)) {
+            let expected = self.parameters.get(pair.parameter as usize);
+            if expected.is_some_and(|expected| expected.schema.is_some()) {
+                Fault::unsound(faults, pair.parameter);
             }
         }
         pairs.sort_by_key(|pair| pair.parameter);

@@ -198,17 +198,27 @@ impl Expectation {
         self.contents.iter().any(|content| content.schema.is_some() || content.fields.is_some())
     }
 
+    /// Whether bodies of every media type are taken.
+    fn takes_all(&self) -> bool {
+        let mut ranges = self.contents.iter().flat_map(|content| &content.range);
+        ranges.any(|range| range.name() == "*/*")
+    }
+
     /// What is to be done with the body of a call.
     pub(super) fn wish(&self, head: &dyn Head, has_body: bool) -> Wish {
         if !has_body {
             return if self.required { Wish::Wrong(missing()) } else { Wish::Pass };
         }
-        let Some(media) = only(head, "content-type").and_then(|text| MediaType::parse(&text))
-        else {
-            let takes_all = self.contents.iter().flat_map(|content| &content.range);
-            let mut takes_all = takes_all.filter(|range| range.name() == "*/*");
-            return if takes_all.next().is_some() { Wish::Pass } else { Wish::Unsupported };
-        };
+        let (mut fields, mut media) = (0_u32, None);
+        head.header("content-type", &mut |value| {
+            fields = fields.saturating_add(1);
+            media = std::str::from_utf8(value).ok().and_then(MediaType::parse);
+        });
+        // A backend may well guess the type of a body without one, so that none passes where one would be judged.
+        if fields == 0 && self.takes_all() && !self.judges() {
+            return Wish::Pass;
+        }
+        let Some(media) = media.filter(|_| fields == 1) else { return Wish::Unsupported };
         let ranges = self.contents.iter().map(|content| content.range.as_ref());
         let Some(content) = best(ranges, &media) else { return Wish::Unsupported };
         let plan = match self.plan(content, &media) {
@@ -357,16 +367,6 @@ impl Described {
 
 fn missing() -> Problem {
     Problem::whole("required", "must be given")
-}
-
-/// The text of a field that is there once.
-fn only(head: &dyn Head, name: &str) -> Option<String> {
-    let (mut count, mut text) = (0_u32, None);
-    head.header(name, &mut |value| {
-        count += 1;
-        text = std::str::from_utf8(value).ok().map(str::to_owned);
-    });
-    text.filter(|_| count == 1)
 }
 
 /// The pairs of a form in the order given: names decoded, values as they came. Nothing if there are more than `most`.

@@ -83,6 +83,34 @@ pub(super) fn decoded(text: &str, is_form: bool) -> Cow<'_, str> {
     })
 }
 
+/// What is wrong with a text that is not sound.
+pub(super) const UNSOUND: &str = "must be percent-encoded text in UTF-8, without NUL";
+
+/// Whether everybody decodes a text of a query or a form to the same: its escapes are whole, and text, and none a NUL.
+pub(super) fn is_sound(text: &str) -> bool {
+    if !text.bytes().any(|byte| byte == b'%' || byte == 0) {
+        return true;
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        let mut byte = first;
+        if first == b'%' {
+            let [high, low, after @ ..] = after else { return false };
+            let (Some(high), Some(low)) = (digit(*high), digit(*low)) else { return false };
+            byte = high << 4 | low;
+            rest = after;
+        }
+        if byte == 0 {
+            return false;
+        }
+        out.push(byte);
+    }
+    std::str::from_utf8(&out).is_ok()
+}
+
 /// `name[member]` in its parts.
 pub(super) fn deep(name: &str) -> Option<(&str, &str)> {
     let (base, member) = name.strip_suffix(']')?.split_once('[')?;

@@ -241,6 +241,54 @@ fn headers_and_cookies() {
 }
 
 #[test]
+fn a_parameter_goes_by_its_own_name_only() {
+    let named = |name: &str, rest: &str, query: &str, expected: &[&str]| {
+        let parameter = format!("{{name: '{name}', in: query, {rest}}}");
+        check("3.1.0", &parameter, Text { query, ..Text::default() }, expected);
+    };
+    let integer = "schema: {type: integer}";
+    let respelt = ["query user_id spelling"];
+    for query in [
+        "user_id[$ne]=1",
+        "user_id=1&user_id[]=evil",
+        "user_id%5B%5D=1",
+        "USER_ID=1",
+        "user.id=1",
+        "user-id=1",
+        "user%20id=1",
+        "+user_id=1",
+        "user_id[=1",
+        "user_id[a][b][c]=1&User_Id=1",
+    ] {
+        named("user_id", integer, query, &respelt);
+    }
+    named("user_id", integer, "user_id=1&user_ids=x&userid=x&user=x&id[user_id]=x", &[]);
+    named("user_id", "schema: {}", "USER_ID=x", &[]);
+    named("q", &format!("style: deepObject, {OBJECT}"), "q[r]=1&q[r=zz", &["query q spelling"]);
+    // What frameworks take for items is checked as such.
+    named("q", LIST, "q[]=1&q[1]=2", &[]);
+    named("q", LIST, "q[]=1&q[]=x", &["query q/1 type"]);
+    named("q", LIST, "q[][a]=1", &["query q spelling"]);
+    named("q[]", LIST, "q[]=1&q[]=2", &[]);
+    named("q[]", LIST, "q=x", &["query q[] spelling"]);
+    named("page[size]", integer, "page[size]=1&page[number]=x&page=x", &[]);
+    named("page[size]", integer, "page[Size]=x", &["query page[size] spelling"]);
+    named("page[size]", integer, "page[size][]=x", &["query page[size] spelling"]);
+    let both = "{name: a, in: query, schema: {type: integer}}, {name: A, in: query, schema: {type: boolean}}";
+    check("3.1.0", both, Text { query: "a=1&A=true", ..Text::default() }, &[]);
+}
+
+#[test]
+fn what_is_decoded_in_several_ways_is_refused() {
+    let text = "schema: {type: string}";
+    for value in ["%zz", "%", "%4", "a%00b", "%ff", "%c3%28", "%C0%AF"] {
+        query(text, &format!("q={value}"), &["query q encoding"]);
+        query(text, &format!("q=x&other={value}"), &[]);
+    }
+    query(text, "q=%C3%A9+%25zz", &[]);
+}
+
+#[test]
 fn a_parameter_may_be_a_text_of_json() {
     let json = "content: {application/json: {schema: {type: object, required: [a]}}}";
     query(json, "q=%7B%22a%22:1%7D", &[]);

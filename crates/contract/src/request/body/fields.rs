@@ -261,6 +261,10 @@ impl Fields {
     ) -> Vec<Problem> {
         let mut form = Reading::new(self, (schemas, bounds, bytes));
         for (name, value) in pairs {
+            if !decode::is_sound(value) {
+                form.wrong(&name, "encoding", decode::UNSOUND.to_owned());
+                continue;
+            }
             form.text(&name, Cow::Borrowed(value));
         }
         form.judge()
@@ -333,7 +337,10 @@ impl<'b, 'f> Reading<'b, 'f> {
             self.sent.entry(name.to_owned()).or_default().files += 1;
             return self.wrong(name, "contentType", detail);
         }
-        let may_be_file = field.is_none_or(|field| field.file);
+        let may_be_file = match field {
+            Some(field) => field.file,
+            None => self.unknown_may_be_file(name),
+        };
         let language = media.language();
         if language == Language::Json && !(part.is_file && may_be_file) {
             return self.sent.entry(name.to_owned()).or_default().json.push(part.data);
@@ -356,6 +363,21 @@ impl<'b, 'f> Reading<'b, 'f> {
             Err(_) if may_be_file => self.sent.entry(name.to_owned()).or_default().files += 1,
             Err(_) => self.wrong(name, "charset", "must be text in UTF-8".to_owned()),
         }
+    }
+
+    /// Whether a field that the contract does not name may be a file, by what is said of such fields.
+    fn unknown_may_be_file(&self, name: &str) -> bool {
+        let Some(whole) = self.fields.whole else { return true };
+        let schemas = self.schemas;
+        let described = schemas.of_member(&[whole], name);
+        let is_file = |ids: &[SchemaId]| {
+            ids.iter().any(|id| {
+                let kinds = schemas.kinds(*id);
+                // What is forbidden as a whole is told as that.
+                kinds.is_any() || kinds.is_none() || schemas.is_binary(*id)
+            })
+        };
+        described.is_empty() || is_file(&described) || is_file(&schemas.of_items(&described))
     }
 
     /// What is wrong with the form.
@@ -419,6 +441,11 @@ impl<'b, 'f> Reading<'b, 'f> {
         };
         let kinds = described.iter().map(|id| self.schemas.kinds(*id)).reduce(Kinds::or);
         let may_be_list = kinds.unwrap_or_default().array;
+        // Nobody agrees on what of a list or an object this is, but that it is no single value.
+        if sent.odd && kinds.is_some_and(|kinds| !kinds.array && !kinds.object) {
+            self.wrong(name, "style", once.to_owned());
+            return None;
+        }
         if sent.files > 0 || sent.odd {
             let is_single = kinds.is_some_and(|kinds| !kinds.array);
             if sent.files > 1 && is_single {

@@ -114,7 +114,21 @@ fn only_what_is_described_is_taken() {
     check(ORDER, "application/json; charset=utf-16", "{}", &["unsupported"]);
     check("requestBody: {content: {}}", "text/plain", "x", &["pass"]);
     check("summary: nothing is said of a body", "text/plain", "x", &["pass"]);
-    check("requestBody: {content: {'*/*': {schema: {type: integer}}}}", "nonsense", "x", &["pass"]);
+    let any = "requestBody: {content: {'*/*': {}}}";
+    let both = "requestBody: {content: {application/json: {schema: {type: integer}}, '*/*': {}}}";
+    for operation in [any, both] {
+        check(operation, "nonsense", "x", &["unsupported"]);
+        check(operation, "application/json; charset", "x", &["unsupported"]);
+        check(operation, "image/png", "x", &["pass"]);
+        let checks = checks("3.0.3", operation, Bounds::default());
+        let twice = [("content-type", JSON), ("content-type", JSON)];
+        assert_eq!(found(&checks, &twice, b"x"), ["unsupported"]);
+    }
+    let untyped = |operation| found(&checks("3.0.3", operation, Bounds::default()), &[], b"x");
+    assert_eq!(untyped(any), ["pass"]);
+    assert_eq!(untyped(both), ["unsupported"]);
+    let own = "requestBody: {content: {'*/*': {schema: {type: integer}}}}";
+    assert_eq!(untyped(own), ["unsupported"]);
     let checks = checks("3.1.0", ORDER, Bounds::default());
     let judged = |fields: &[(&str, &str)]| found(&checks, fields, b"{\"sku\":\"a\"}");
     assert_eq!(judged(&[]), ["unsupported"]);
@@ -188,6 +202,12 @@ fn forms_are_judged_as_one_object() {
     check(form, FORM, "n=1&q[a]=1", &["/q additionalProperties"]);
     // Nobody agrees on what this is.
     check(form, FORM, "n=1&l[][a]=1", &[]);
+    check(form, FORM, "n[][a]=1", &["/n style"]);
+    check(form, FORM, "n[][]=1", &["/n style"]);
+    for value in ["%zz", "a%00b", "%ff"] {
+        check(form, FORM, &format!("n=1&s={value}"), &["/s encoding"]);
+    }
+    check(form, FORM, "n=1&s[][x]=evil", &["/s style"]);
     let checks = checks("3.0.3", form, Bounds::default());
     assert_eq!(found(&checks, &[("content-type", FORM)], b"n=\xff"), [" charset"]);
     let typed = "requestBody: {content: {application/x-www-form-urlencoded: {schema: {type: object, additionalProperties: {type: string}}}}}";
@@ -250,6 +270,26 @@ fn parts_are_judged_by_their_media_types() {
     check(&[meta, file, picture, picture], &[]);
     check(&[meta, file, ("name=more", "1")], &["/more additionalProperties"]);
     check(&[meta, file, file], &["/file style"]);
+}
+
+#[test]
+fn parts_that_are_not_named_are_files_only_where_they_may_be() {
+    let check = |others: &str, part: &str, expected: &[&str]| {
+        let form = format!(
+            "requestBody: {{content: {{multipart/form-data: {{schema: {{type: object, additionalProperties: {others}}}}}}}}}"
+        );
+        let body = parts(&[(part, "evil")]);
+        check(&form, "multipart/form-data; boundary=x", &body, expected);
+    };
+    for part in ["name=z\r\nContent-Type: image/png", "name=z; filename=f"] {
+        check("{type: integer}", part, &["/z file"]);
+        check("{type: string, maxLength: 3}", part, &["/z file"]);
+        check("{type: string, format: binary}", part, &[]);
+        check("{type: array, items: {type: string, format: binary}}", part, &[]);
+        check("{}", part, &[]);
+        check("true", part, &[]);
+        check("false", part, &["/z additionalProperties"]);
+    }
 }
 
 #[test]
