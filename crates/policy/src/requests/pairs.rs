@@ -236,12 +236,12 @@ pub(super) fn decoded(text: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(out).ok().map(Cow::Owned)
 }
 
-/// Whether a query has a parameter that frameworks take another method from.
+/// Whether a query has a parameter that frameworks take another method from, in any spelling that some application
+/// takes for it.
 pub(super) fn has_method(query: &str) -> bool {
     query.split(['&', ';']).any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
-        crate::query::decoded(name.as_bytes())
-            .map(|byte| byte.to_ascii_lowercase())
-            .eq(b"_method".iter().copied())
+        let name: Vec<u8> = crate::query::decoded(name.replace('+', " ").as_bytes()).collect();
+        folded(&String::from_utf8_lossy(&name)) == "_method"
     })
 }

@@ -174,9 +174,18 @@ fn other_methods_and_paths_are_not_asked_for() {
         (&[("X-Original-URL", "/admin")], "", "header X-Original-URL overrides"),
         (&[], "a=1&_method=DELETE", "query _method overrides"),
         (&[], "a=1;%5FMethod=DELETE", "query _method overrides"),
+        (&[], ".method=DELETE", "query _method overrides"),
+        (&[], "_method[]=DELETE", "query _method overrides"),
+        (&[], "%5Bmethod=DELETE", "query _method overrides"),
+        (&[], "a=1&-method%5B0%5D=DELETE", "query _method overrides"),
+        (&[], "+_method%00=DELETE", "query _method overrides"),
+        (&[], "_method%5b%ff=DELETE", "query _method overrides"),
     ] {
         assert_eq!(judge(&by_default, fields, query), [expected]);
         assert_eq!(judge(&allowed, fields, query), [""; 0]);
+    }
+    for query in ["method=a", "_methods=a", "a=_method", "a_method=a", "%2B_method=a"] {
+        assert_eq!(judge(&by_default, &[], query), [""; 0], "{query}");
     }
 }
 
@@ -225,6 +234,43 @@ fn media_types_and_codings() {
         judge(&strict, &[("Content-Encoding", "gzip")], ""),
         ["header Content-Encoding coding"]
     );
+}
+
+/// A type that is read in two ways would switch the rules for uploads off, whether types have rules or not.
+#[test]
+fn a_media_type_is_one_and_clear() {
+    let uploads = rules(json!({ "uploads": { "extensions": ["png"] } }));
+    let typed = rules(json!({ "content_types": ["text/*", "multipart/form-data", "video/webm"] }));
+    const UNCLEAR: &str = "header Content-Type media_type";
+    for (value, expected) in [
+        ("text/plain", ""),
+        ("multipart/form-data; boundary=xyz", ""),
+        ("multipart/form-data;boundary=----=_Part_1;", ""),
+        ("multipart/form-data ; boundary=\"a,b: c\"", ""),
+        ("video/webm; codecs=\"vp8, opus\"", ""),
+        ("text/plain, multipart/form-data; boundary=xyz", UNCLEAR),
+        ("text/plain; a=b, multipart/form-data; boundary=xyz", UNCLEAR),
+        ("text/plain; a=b,multipart/form-data; boundary=xyz", UNCLEAR),
+        ("text/plain;,multipart/form-data; boundary=xyz", UNCLEAR),
+        ("text/plain;a=\"\",multipart/form-data;boundary=xyz", UNCLEAR),
+        ("text/plain multipart/form-data", UNCLEAR),
+        ("text/plain; boundary", UNCLEAR),
+        ("text/plain; a=b c", UNCLEAR),
+        ("text/plain; a=\u{e9}", UNCLEAR),
+        ("text/", UNCLEAR),
+    ] {
+        assert_eq!(judge(&uploads, &[("Content-Type", value)], "").join(","), expected, "{value}");
+        let found = judge(&typed, &[("Content-Type", value)], "").join(",");
+        assert_eq!(found.is_empty(), expected.is_empty(), "{value}: {found}");
+    }
+    for value in ["", "text", "/plain", ", multipart/form-data", "multi\tpart/form-data"] {
+        assert_eq!(judge(&uploads, &[("Content-Type", value)], ""), [UNCLEAR], "{value}");
+    }
+    let two = [("Content-Type", "text/plain"), FORM];
+    for rules in [&uploads, &typed, &rules(json!({}))] {
+        assert_eq!(judge(rules, &two, ""), ["header Content-Type repeated"]);
+    }
+    assert_eq!(judge(&uploads, &[], ""), [""; 0]);
 }
 
 #[test]
