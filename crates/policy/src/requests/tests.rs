@@ -140,6 +140,29 @@ fn header_fields_and_cookies() {
     }
 }
 
+/// Some applications part cookies at a comma, too.
+#[test]
+fn a_comma_hides_no_cookie() {
+    let rules = rules(json!({ "cookies": { "rules": { "sid": { "pattern": "[0-9a-f]{4}" } } } }));
+    for (fields, is_taken) in [
+        (&["a=1; sid=00ff"][..], true),
+        (&["a=\"1,2\"; sid=00ff"], true),
+        (&["a=\"1\"; b=\"2, 3\""], true),
+        (&["a={\"b\":1}"], true),
+        (&["a=1,sid=evil"], false),
+        (&["a=1, SID=evil"], false),
+        (&["a,sid=evil"], false),
+        (&["a=\"1\",sid=\"evil\""], false),
+        (&["a=\"1\\\",sid=evil\""], false),
+        (&["a=\"1;b=\",sid=evil\""], false),
+        (&["a=\"1", "b=\",sid=evil\""], false),
+    ] {
+        let fields: Vec<_> = fields.iter().map(|field| ("Cookie", *field)).collect();
+        let expected: &[&str] = if is_taken { &[] } else { &["cookie  separator"] };
+        assert_eq!(judge(&rules, &fields, ""), expected, "{fields:?}");
+    }
+}
+
 /// Of several values that are one list, each must pass (class C9 of the attacks).
 #[test]
 fn one_good_value_lets_no_other_through() {
