@@ -308,6 +308,12 @@ impl RequestChecks {
         self.parameters.is_empty() && self.body.is_none()
     }
 
+    /// Whether a header field is among the parameters.
+    #[must_use]
+    pub fn judges_headers(&self) -> bool {
+        self.parameters.iter().any(|parameter| parameter.location == Location::Header)
+    }
+
     /// Whether bodies are looked into.
     #[must_use]
     pub fn judges_bodies(&self) -> bool {

@@ -222,7 +222,6 @@ impl Requests {
     }
 
     fn content_type(&self, call: &Call<'_>) -> Option<Breach> {
-        let media = self.media.as_ref()?;
         let mut values: Vec<Vec<u8>> = Vec::new();
         call.headers.each("content-type", &mut |value| {
             if values.len() < 2 {
@@ -235,16 +234,22 @@ impl Requests {
                     .because(Reason::MediaTypeUnsupported),
             )
         };
-        match values.as_slice() {
-            [] if matches!(call.body, Body::None) => None,
-            [] => refused("content_types", "must be given with a body"),
-            [value] if !media::is_one_of(value, media) => {
+        match (values.as_slice(), &self.media) {
+            ([], None) => None,
+            ([], _) if matches!(call.body, Body::None) => None,
+            ([], _) => refused("content_types", "must be given with a body"),
+            ([value], Some(media)) if !media::is_one_of(value, media) => {
                 refused("content_types", "must be one of the media types that are taken here")
             }
-            [value] if !media::has_plain_charset(value) => {
+            ([value], Some(_)) if !media::has_plain_charset(value) => {
                 refused("charset", "must be UTF-8 or another charset that contains ASCII")
             }
-            [_] => None,
+            // Or it is read in two ways, and what rules say of a type is walked around.
+            ([value], _) if !media::is_clear(value) => refused(
+                "media_type",
+                "must be one media type, with parameters that are well formed",
+            ),
+            ([_], _) => None,
             _ => refused("repeated", "must be given once"),
         }
     }

@@ -179,9 +179,7 @@ async fn answer(
     if !is_held {
         check_length(around.request, operation.body_bytes)?;
         incoming.bound_body(around.request.framing, operation.body_bytes);
-        if around.request.framing == Framing::Chunked {
-            incoming.shape_trailers(&operation.shape);
-        }
+        incoming.shape_trailers(operation, around.request.framing);
     }
 
     if let Some(mocked) = operation.mock.as_deref() {

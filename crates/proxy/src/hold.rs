@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use portway_http1::{Framing, Known};
+use portway_http1::Known;
 use portway_policy::Reason;
 
 use crate::body::Part;
@@ -140,9 +140,7 @@ pub(crate) async fn hold(
     let bound = if extent.may_pass { operation.body_bytes } else { most_bytes };
     check_length(request, bound)?;
     incoming.bound_body(request.framing, bound);
-    if request.framing == Framing::Chunked {
-        incoming.shape_trailers(&operation.shape);
-    }
+    incoming.shape_trailers(operation, request.framing);
     if request.known(Known::Expect).is_some() {
         incoming.interim(100, b"");
     }

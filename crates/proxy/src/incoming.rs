@@ -13,7 +13,7 @@ pub(crate) use http1::{Arrived, Http1Incoming};
 pub(crate) use http2::Http2Incoming;
 
 use portway_http1::Framing;
-use portway_policy::Shape;
+use portway_snapshot::Operation;
 
 use crate::body::{Broken, Part};
 use crate::hold::{Held, Spool};
@@ -90,11 +90,19 @@ impl Incoming {
         }
     }
 
-    /// What goes to the backend: trailers that would pass for something of it stay behind.
-    pub(crate) fn shape_trailers(&mut self, shape: &Arc<Shape>) {
+    /// What goes to the backend: trailers that would pass for something of it stay behind, and all of them do where
+    /// header fields are judged. Over HTTP/2 they may come behind a body of any framing.
+    pub(crate) fn shape_trailers(&mut self, operation: &Operation, framing: Framing) {
         match self {
-            Self::Http1(http1) => http1.shape = Some(Arc::clone(shape)),
-            Self::Http2(http2) => http2.shape = Some(Arc::clone(shape)),
+            Self::Http1(http1) if framing == Framing::Chunked => {
+                http1.shape = Some(Arc::clone(&operation.shape));
+                http1.ends_bare = operation.judges_headers();
+            }
+            Self::Http2(http2) if framing != Framing::None => {
+                http2.shape = Some(Arc::clone(&operation.shape));
+                http2.ends_bare = operation.judges_headers();
+            }
+            Self::Http1(_) | Self::Http2(_) => {}
         }
     }
 

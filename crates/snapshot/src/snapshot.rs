@@ -106,6 +106,14 @@ pub struct Operation {
     pub idempotent: bool,
 }
 
+impl Operation {
+    /// Whether header fields of its calls are judged. They are judged before a trailer comes, so that none may pass.
+    pub fn judges_headers(&self) -> bool {
+        self.requests.is_some()
+            || self.checks.as_ref().is_some_and(|checks| checks.request.judges_headers())
+    }
+}
+
 /// Where a call leads.
 #[derive(Debug, Clone, Copy)]
 pub enum Routed<'s> {

@@ -37,6 +37,13 @@ pub(super) fn is_multipart(value: &[u8]) -> bool {
     essence(value).0.eq_ignore_ascii_case(b"multipart")
 }
 
+/// Whether a value is one media type with parameters that all readers take alike, and no list.
+pub(super) fn is_clear(value: &[u8]) -> bool {
+    let is_token = |part| std::str::from_utf8(part).is_ok_and(super::is_field_name);
+    let (kind, name) = essence(value);
+    value.is_ascii() && is_token(kind) && is_token(name) && parameters(value).is_ok()
+}
+
 /// Whether ASCII reads the same in the charset that is named, if one is. In another, patterns and applications would
 /// read different texts.
 pub(super) fn has_plain_charset(value: &[u8]) -> bool {
@@ -52,7 +59,8 @@ pub(super) fn has_plain_charset(value: &[u8]) -> bool {
 const PARAMETERS_MAX: usize = 16;
 
 /// The parameters behind the first `;`: names in lower case, values without quotes. An error for what two readers
-/// could take differently: backslashes, names given twice, signs outside of ASCII in names, things that are none.
+/// could take differently: backslashes, names given twice, signs outside of ASCII in names, a `,` without quotes, things
+/// that are none.
 pub(super) fn parameters(value: &[u8]) -> Result<Vec<(String, String)>, ()> {
     let text = std::str::from_utf8(value).map_err(|_| ())?;
     let mut found: Vec<(String, String)> = Vec::new();
@@ -70,7 +78,7 @@ pub(super) fn parameters(value: &[u8]) -> Result<Vec<(String, String)>, ()> {
         let (value, after) = match after.strip_prefix('"') {
             Some(quoted) => quoted.split_once('"').ok_or(())?,
             None => {
-                let end = after.find([';', ' ', '\t']).unwrap_or(after.len());
+                let end = after.find([';', ' ', '\t', ',']).unwrap_or(after.len());
                 after.split_at(end)
             }
         };

@@ -162,15 +162,23 @@ impl Pairs {
     /// Cookies are judged as they stand (RFC 6265 knows no escapes).
     pub(super) fn judge_cookies(&self, headers: &dyn Headers, breaches: &mut Breaches) {
         let mut counts = vec![0; self.rules.len()];
+        let (mut has_comma, mut is_unclear) = (false, false);
         headers.each("cookie", &mut |field| {
             let Ok(field) = std::str::from_utf8(field) else {
                 return breaches.add(Breach::of("cookie", "", "encoding", "must be UTF-8"));
             };
+            has_comma |= field.contains(',');
             for pair in field.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                is_unclear |= !hides_commas(name, value.trim());
                 self.judge_pair("cookie", name.trim(), value.trim(), &mut counts, breaches);
             }
         });
+        // Some applications part cookies there (RFC 2965). All quotes count, since one that is open reaches further.
+        if has_comma && is_unclear {
+            let detail = "must have \";\" between cookies, and a comma only in a value in quotes";
+            breaches.add(Breach::of("cookie", "", "separator", detail));
+        }
         self.judge_counts("cookie", &counts, breaches);
     }
 
@@ -206,6 +214,16 @@ impl Pairs {
     }
 }
 
+/// Whether a cookie has no comma but in quotes that all readers take alike.
+fn hides_commas(name: &str, value: &str) -> bool {
+    let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    !name.contains([',', '"'])
+        && match quoted {
+            Some(inside) => !inside.contains(['"', '\\']),
+            None => !value.contains([',', '"']),
+        }
+}
+
 /// A name as the most careless application reads it: without regard to case, to what an array's index says, and to the
 /// signs that some turn into `_`; nothing counts that is not printed.
 fn folded(name: &str) -> String {
@@ -236,12 +254,12 @@ pub(super) fn decoded(text: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(out).ok().map(Cow::Owned)
 }
 
-/// Whether a query has a parameter that frameworks take another method from.
+/// Whether a query has a parameter that frameworks take another method from, in any spelling that some application
+/// takes for it.
 pub(super) fn has_method(query: &str) -> bool {
     query.split(['&', ';']).any(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
-        crate::query::decoded(name.as_bytes())
-            .map(|byte| byte.to_ascii_lowercase())
-            .eq(b"_method".iter().copied())
+        let name: Vec<u8> = crate::query::decoded(name.replace('+', " ").as_bytes()).collect();
+        folded(&String::from_utf8_lossy(&name)) == "_method"
     })
 }

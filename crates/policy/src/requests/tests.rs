@@ -140,6 +140,29 @@ fn header_fields_and_cookies() {
     }
 }
 
+/// Some applications part cookies at a comma, too.
+#[test]
+fn a_comma_hides_no_cookie() {
+    let rules = rules(json!({ "cookies": { "rules": { "sid": { "pattern": "[0-9a-f]{4}" } } } }));
+    for (fields, is_taken) in [
+        (&["a=1; sid=00ff"][..], true),
+        (&["a=\"1,2\"; sid=00ff"], true),
+        (&["a=\"1\"; b=\"2, 3\""], true),
+        (&["a={\"b\":1}"], true),
+        (&["a=1,sid=evil"], false),
+        (&["a=1, SID=evil"], false),
+        (&["a,sid=evil"], false),
+        (&["a=\"1\",sid=\"evil\""], false),
+        (&["a=\"1\\\",sid=evil\""], false),
+        (&["a=\"1;b=\",sid=evil\""], false),
+        (&["a=\"1", "b=\",sid=evil\""], false),
+    ] {
+        let fields: Vec<_> = fields.iter().map(|field| ("Cookie", *field)).collect();
+        let expected: &[&str] = if is_taken { &[] } else { &["cookie  separator"] };
+        assert_eq!(judge(&rules, &fields, ""), expected, "{fields:?}");
+    }
+}
+
 /// Of several values that are one list, each must pass (class C9 of the attacks).
 #[test]
 fn one_good_value_lets_no_other_through() {
@@ -174,9 +197,18 @@ fn other_methods_and_paths_are_not_asked_for() {
         (&[("X-Original-URL", "/admin")], "", "header X-Original-URL overrides"),
         (&[], "a=1&_method=DELETE", "query _method overrides"),
         (&[], "a=1;%5FMethod=DELETE", "query _method overrides"),
+        (&[], ".method=DELETE", "query _method overrides"),
+        (&[], "_method[]=DELETE", "query _method overrides"),
+        (&[], "%5Bmethod=DELETE", "query _method overrides"),
+        (&[], "a=1&-method%5B0%5D=DELETE", "query _method overrides"),
+        (&[], "+_method%00=DELETE", "query _method overrides"),
+        (&[], "_method%5b%ff=DELETE", "query _method overrides"),
     ] {
         assert_eq!(judge(&by_default, fields, query), [expected]);
         assert_eq!(judge(&allowed, fields, query), [""; 0]);
+    }
+    for query in ["method=a", "_methods=a", "a=_method", "a_method=a", "%2B_method=a"] {
+        assert_eq!(judge(&by_default, &[], query), [""; 0], "{query}");
     }
 }
 
@@ -225,6 +257,43 @@ fn media_types_and_codings() {
         judge(&strict, &[("Content-Encoding", "gzip")], ""),
         ["header Content-Encoding coding"]
     );
+}
+
+/// A type that is read in two ways would switch the rules for uploads off, whether types have rules or not.
+#[test]
+fn a_media_type_is_one_and_clear() {
+    let uploads = rules(json!({ "uploads": { "extensions": ["png"] } }));
+    let typed = rules(json!({ "content_types": ["text/*", "multipart/form-data", "video/webm"] }));
+    const UNCLEAR: &str = "header Content-Type media_type";
+    for (value, expected) in [
+        ("text/plain", ""),
+        ("multipart/form-data; boundary=xyz", ""),
+        ("multipart/form-data;boundary=----=_Part_1;", ""),
+        ("multipart/form-data ; boundary=\"a,b: c\"", ""),
+        ("video/webm; codecs=\"vp8, opus\"", ""),
+        ("text/plain, multipart/form-data; boundary=xyz", UNCLEAR),
+        ("text/plain; a=b, multipart/form-data; boundary=xyz", UNCLEAR),
+        ("text/plain; a=b,multipart/form-data; boundary=xyz", UNCLEAR),
+        ("text/plain;,multipart/form-data; boundary=xyz", UNCLEAR),
+        ("text/plain;a=\"\",multipart/form-data;boundary=xyz", UNCLEAR),
+        ("text/plain multipart/form-data", UNCLEAR),
+        ("text/plain; boundary", UNCLEAR),
+        ("text/plain; a=b c", UNCLEAR),
+        ("text/plain; a=\u{e9}", UNCLEAR),
+        ("text/", UNCLEAR),
+    ] {
+        assert_eq!(judge(&uploads, &[("Content-Type", value)], "").join(","), expected, "{value}");
+        let found = judge(&typed, &[("Content-Type", value)], "").join(",");
+        assert_eq!(found.is_empty(), expected.is_empty(), "{value}: {found}");
+    }
+    for value in ["", "text", "/plain", ", multipart/form-data", "multi\tpart/form-data"] {
+        assert_eq!(judge(&uploads, &[("Content-Type", value)], ""), [UNCLEAR], "{value}");
+    }
+    let two = [("Content-Type", "text/plain"), FORM];
+    for rules in [&uploads, &typed, &rules(json!({}))] {
+        assert_eq!(judge(rules, &two, ""), ["header Content-Type repeated"]);
+    }
+    assert_eq!(judge(&uploads, &[], ""), [""; 0]);
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub(crate) struct Http1Incoming {
     chunked: bool,
     /// What a backend gets, while a chunked request is on its way to one.
     pub(super) shape: Option<Arc<Shape>>,
+    /// Whether all trailers of such a request stay behind.
+    pub(super) ends_bare: bool,
     /// What few calls have.
     pub(super) aside: Option<Box<Aside>>,
 }
@@ -73,6 +75,7 @@ impl Http1Incoming {
             cut: false,
             chunked: false,
             shape: None,
+            ends_bare: false,
             aside: None,
         }
     }
@@ -114,6 +117,7 @@ impl Http1Incoming {
         self.version = request.version;
         self.keep = head.persistent;
         self.shape = None;
+        self.ends_bare = false;
         self.aside = None;
         self.body = BodyReader::new(head.framing, BodyLimits::default());
         Some(request)
@@ -185,7 +189,8 @@ impl Http1Incoming {
     }
 
     pub(crate) fn write_body_end(&self, out: &mut Vec<u8>) {
-        self.body.write_end(|name| forward::may_trail(name, self.shape.as_deref()), out);
+        let shape = self.shape.as_deref();
+        self.body.write_end(|name| !self.ends_bare && forward::may_trail(name, shape), out);
     }
 
     /// A caller that closes its sending side while it waits is taken to have gone, as is usual.

@@ -44,6 +44,8 @@ pub(crate) struct Http2Incoming {
     answer_ended: bool,
     /// What a backend gets, while a request with a body is on its way to one.
     pub(super) shape: Option<Arc<Shape>>,
+    /// Whether all trailers of such a request stay behind.
+    pub(super) ends_bare: bool,
     /// A body that was read already.
     pub(super) held: Option<Box<Held>>,
     /// What is looked for in the body.
@@ -70,6 +72,7 @@ impl Http2Incoming {
             answer_left: None,
             answer_ended: false,
             shape: None,
+            ends_bare: false,
             held: None,
             watched: None,
             tally,
@@ -148,7 +151,7 @@ impl Http2Incoming {
     pub(crate) fn write_body_end(&self, out: &mut Vec<u8>) {
         let shape = self.shape.as_deref();
         let allowed = lines::trailers(self.trailers.as_ref())
-            .filter(|(name, _)| forward::may_trail(name, shape));
+            .filter(|(name, _)| !self.ends_bare && forward::may_trail(name, shape));
         portway_http1::write_trailers(out, allowed);
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use portway_testkit::frames::{self, kind};
+use portway_testkit::frames::{self, flag, kind};
 use portway_testkit::{Answer, Backend, Client, Gateway, Http2, sha256_hex};
 use serde_json::Value;
 
@@ -223,5 +223,54 @@ fn chunks_of_any_size_are_one_body() {
         }
         client.send("0\r\n\r\n");
         assert_eq!(client.answer().status, status, "{name}");
+    }
+}
+
+/// What is judged in the head does not come behind the body instead.
+#[test]
+fn trailers_stay_behind_where_header_fields_are_judged() {
+    let backend = Backend::polite();
+    let requests =
+        "{ headers: { denied: [ X-Debug ], rules: { X-Branch: { pattern: '[A-Z]{3}' } } } }";
+    let trailers: [(&[u8], &[u8]); 4] = [
+        (b"x-debug", b"1"),
+        (b"x-branch", b"evil1"),
+        (b"x-http-method-override", b"DELETE"),
+        (b"x-fine", b"1"),
+    ];
+    let contract = crate::checks::document(&backend, "");
+    for (document, passes) in [
+        (document(&backend, requests, ""), false),
+        (document(&backend, requests, "    check: report"), false),
+        (document(&backend, requests, "    check: off"), true),
+        (document(&backend, "{}", ""), false),
+        (contract, false),
+    ] {
+        let gateway = Gateway::start(&document);
+        let target = if document.contains("contract:") { "/orders/7" } else { "/a" };
+        let method = if document.contains("contract:") { "GET" } else { "POST" };
+        let lines: String = trailers
+            .iter()
+            .map(|(name, value)| {
+                format!("{}: {}\r\n", String::from_utf8_lossy(name), String::from_utf8_lossy(value))
+            })
+            .collect();
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: a\r\nX-Api-Key: k1\r\n");
+        let body = format!("Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n{lines}\r\n");
+        assert_eq!(Client::ask(gateway.address(), head + &body).status, 200, "{document}");
+        assert_eq!(backend.last().body, b"x");
+        assert_eq!(backend.last().trailers.len(), if passes { 4 } else { 0 }, "{document}");
+
+        let mut caller = Http2::connect(gateway.address(), &[]);
+        let mut block = frames::request(method, target);
+        block.extend(frames::block(&[(b"x-api-key", b"k1")]));
+        let stream = caller.stream();
+        caller.frame(kind::HEADERS, flag::END_HEADERS, stream, block);
+        caller.frame(kind::DATA, 0, stream, *b"y");
+        let flags = flag::END_HEADERS | flag::END_STREAM;
+        caller.frame(kind::HEADERS, flags, stream, frames::block(&trailers));
+        assert_eq!(caller.outcome(stream).expect("an answer").status(), 200, "{document}");
+        assert_eq!(backend.last().body, b"y");
+        assert_eq!(backend.last().trailers.len(), if passes { 4 } else { 0 }, "{document}");
     }
 }
