@@ -28,7 +28,7 @@ pub(crate) fn pooled(worker: &Worker, endpoint: &Endpoint, now_ms: u64) -> Optio
     Some(outgoing)
 }
 
-/// A new connection, TLS included.
+/// A new connection, TLS included. If the call's time is over before that of a connection, that is what it failed of.
 pub(crate) async fn open(
     worker: &Worker,
     endpoint: &Arc<Endpoint>,
@@ -37,10 +37,14 @@ pub(crate) async fn open(
 ) -> Result<Outgoing, Failure> {
     let connect_due_ms = worker.clock.now_ms() + settings.connect_timeout_ms;
     timer.set(connect_due_ms.min(call_due_ms));
+    let late = match call_due_ms <= connect_due_ms {
+        true => Failure::last(Fault::CallTimeout),
+        false => Failure::unsent(Fault::ConnectTimeout),
+    };
     let mut dialling = pin!(dial(worker, endpoint, settings));
     let dialled = poll_fn(|cx| match dialling.as_mut().poll(cx) {
         Poll::Ready(dialled) => Poll::Ready(dialled),
-        Poll::Pending => timer.poll(cx).map(|()| Err(Failure::unsent(Fault::ConnectTimeout))),
+        Poll::Pending => timer.poll(cx).map(|()| Err(late)),
     })
     .await;
     worker.metrics.add(if dialled.is_ok() { Event::PoolOpened } else { Event::PoolFailed });

@@ -63,10 +63,11 @@ impl Leg {
         (self.outgoing.as_mut().expect("dispatched"), &mut self.upload)
     }
 
-    /// Another attempt answered first; this one is given up.
-    pub(crate) fn replace(&mut self, outgoing: Outgoing, in_flight: InFlight) {
+    /// Another attempt answered first; this one is given up, and its place with it.
+    pub(crate) fn replace(&mut self, outgoing: Outgoing, in_flight: InFlight, slot: Slot) {
         self.outgoing = Some(outgoing);
         self.in_flight = Some(in_flight);
+        self.slot = Some(slot);
     }
 
     /// The answer's body broke.
@@ -156,6 +157,10 @@ pub(crate) async fn dispatch(
         ),
         number: service.series[decision.operation].number(),
     };
+    // A caller that has no time left costs nobody anything, and earns nobody a second attempt.
+    if to.deadline.due_ms <= record.now_us() / 1_000 {
+        return Err(Stop::Failed(Failure::last(Fault::CallTimeout)));
+    }
     leg.slot = match to.state.try_enter(to.number) {
         Some(slot) => Some(slot),
         None => {
@@ -212,13 +217,8 @@ fn judge(
     let (outcome, is_failed) = match attempted {
         Ok(head) if to.settings.on_status.contains(&head.status) => (Outcome::AnsweredBad, true),
         Ok(_) => (Outcome::Answered, false),
-        // That a caller was in a hurry says nothing about the target.
-        Err(Stop::Failed(failure))
-            if failure.fault == Fault::CallTimeout && to.deadline.is_of_caller() =>
-        {
-            (Outcome::Abandoned, true)
-        }
-        Err(stop) => (verdict(stop), true),
+        Err(Stop::Failed(failure)) => (verdict(to, *failure), true),
+        Err(Stop::Refused(..) | Stop::Cut(_) | Stop::Late(_)) => (Outcome::Abandoned, true),
     };
     // A connection that was at rest and turned out closed says nothing about the target.
     if !stale {
@@ -266,7 +266,9 @@ fn observe(
         Ok(head) => head.status < 500,
         Err(Stop::Failed(failure)) => {
             failure.fault == Fault::FirstByteTimeout
-                || failure.fault == Fault::CallTimeout && !to.deadline.is_of_caller()
+                || failure.fault == Fault::CallTimeout
+                    && !to.deadline.is_of_caller()
+                    && leg.outgoing.is_some()
         }
         Err(_) => false,
     };
@@ -330,10 +332,11 @@ fn may_repeat(attempted: &Result<ResponseHead, Stop>, leg: &Leg, to: &Destinatio
     }
 }
 
-fn verdict(stop: &Stop) -> Outcome {
-    match stop {
-        Stop::Failed(failure) => Outcome::Failed(failure.fault),
-        Stop::Refused(..) | Stop::Cut(_) | Stop::Late(_) => Outcome::Abandoned,
+/// What a failure says about the target: that a caller was in a hurry says nothing.
+pub(crate) fn verdict(to: &Destination<'_>, failure: Failure) -> Outcome {
+    match failure.fault {
+        Fault::CallTimeout if to.deadline.is_of_caller() => Outcome::Abandoned,
+        fault => Outcome::Failed(fault),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,12 +24,13 @@ use crate::record::Record;
 use crate::telemetry::Event;
 use crate::timer::Timer;
 use crate::transfer::AskedFor;
-use crate::upstream::{Endpoint, EndpointId, InFlight, Outcome};
+use crate::upstream::{Endpoint, EndpointId, InFlight, Outcome, Slot};
 
 /// The second attempt, when it has an answer.
 struct Second {
     outgoing: Outgoing,
     in_flight: InFlight,
+    slot: Slot,
     head: ResponseHead,
 }
 
@@ -43,43 +44,66 @@ pub(crate) async fn first_head(
 ) -> Result<(ResponseHead, Option<SocketAddr>), Stop> {
     let is_under_way = Cell::new(false);
     let tried = leg.endpoint().id;
-    let won = {
+    let mut second = pin!(second(to, asked, record, (tried, after_ms, &is_under_way)));
+    let mut is_over = false;
+    let first = {
         let mut first =
             pin!(dispatch::final_head(to.around, incoming, leg, timer, (asked, record)));
-        let mut second = pin!(second(to, asked, record, (tried, after_ms, &is_under_way)));
-        let mut answered = None;
-        let mut is_over = false;
         poll_fn(|cx| {
-            if answered.is_none()
-                && let Poll::Ready(head) = first.as_mut().poll(cx)
-            {
-                answered = Some(head);
+            if let Poll::Ready(head) = first.as_mut().poll(cx) {
+                return Poll::Ready(Ok(head));
             }
-            if !is_over && !answered.as_ref().is_some_and(|head| is_good(to, head)) {
+            if !is_over {
                 match second.as_mut().poll(cx) {
                     Poll::Ready(Some(second)) => return Poll::Ready(Err(second)),
                     Poll::Ready(None) => is_over = true,
                     Poll::Pending => {}
                 }
             }
-            // One that failed is not the last word while another is under way.
-            let waits = !is_over && is_under_way.get();
-            match answered.take_if(|head| !waits || is_good(to, head) || is_final(head)) {
-                Some(head) => Poll::Ready(Ok(head)),
-                None => Poll::Pending,
-            }
+            Poll::Pending
         })
         .await
     };
+    let won = match first {
+        // One that failed is not the last word while another is under way.
+        Ok(head) if !is_over && is_under_way.get() && !is_good(to, &head) && !is_final(&head) => {
+            let due_ms = to.around.worker.clock.now_ms().saturating_add(after_ms);
+            timer.set(due_ms.min(to.deadline.due_ms));
+            match last_word(incoming, second.as_mut(), timer).await {
+                Ok(second) => second.map_or(Ok(head), Err),
+                Err(stop) => Ok(Err(stop)),
+            }
+        }
+        won => won,
+    };
     match won {
         Ok(head) => head.map(|head| (head, None)),
-        Err(Second { outgoing, in_flight, head }) => {
+        Err(Second { outgoing, in_flight, slot, head }) => {
             to.around.worker.metrics.add(Event::HedgeWon);
             let target = in_flight.endpoint().address;
-            leg.replace(outgoing, in_flight);
+            leg.replace(outgoing, in_flight, slot);
             Ok((head, Some(target)))
         }
     }
+}
+
+/// What the second attempt comes to when the first has failed. It is waited for until the timer is due, and for as long as
+/// the caller is there.
+async fn last_word(
+    incoming: &mut Incoming,
+    mut second: Pin<&mut impl Future<Output = Option<Second>>>,
+    timer: &mut Timer,
+) -> Result<Option<Second>, Stop> {
+    poll_fn(|cx| {
+        if let Poll::Ready(second) = second.as_mut().poll(cx) {
+            return Poll::Ready(Ok(second));
+        }
+        if incoming.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(Stop::Cut(Fault::CallerGone)));
+        }
+        timer.poll(cx).map(|()| Ok(None))
+    })
+    .await
 }
 
 /// Whether it is an answer that nobody would ask for again.
@@ -109,6 +133,8 @@ async fn second(
     if to.state.is_overloaded() {
         return None;
     }
+    // It is another call for the backend: where there is no place for it, nobody waits for one.
+    let slot = to.state.try_enter(to.number)?;
     let endpoint = to.state.pick_again(to.targets, to.decision.hash, &[tried], now_ms)?;
     let mut in_flight = std::sync::Arc::clone(&endpoint).begin();
     if !dispatch::may_retry(to, now_ms) {
@@ -123,10 +149,10 @@ async fn second(
                 in_flight.report(Outcome::AnsweredBad, worker.clock.now_ms());
                 return None;
             }
-            Some(Second { outgoing, in_flight, head })
+            Some(Second { outgoing, in_flight, slot, head })
         }
         Err(failure) => {
-            in_flight.report(Outcome::Failed(failure.fault), worker.clock.now_ms());
+            in_flight.report(dispatch::verdict(to, failure), worker.clock.now_ms());
             None
         }
     }
@@ -157,15 +183,17 @@ async fn attempt(
     };
     let first_byte_ms = now_ms.saturating_add(asked.first_byte_ms);
     timer.set(first_byte_ms.min(to.deadline.due_ms));
+    let late = match to.deadline.due_ms <= first_byte_ms {
+        true => Failure::last(Fault::CallTimeout),
+        false => Failure::sent(Fault::FirstByteTimeout),
+    };
     for _ in 0..INTERIM_MAX {
         let head = poll_fn(|cx| {
             // What goes wrong here shows when the answer is read.
             let _ = outgoing.poll_flush(cx);
             match outgoing.poll_head(cx, asked.kind, &limits) {
                 Poll::Ready(head) => Poll::Ready(head),
-                Poll::Pending => {
-                    timer.poll(cx).map(|()| Err(Failure::sent(Fault::FirstByteTimeout)))
-                }
+                Poll::Pending => timer.poll(cx).map(|()| Err(late)),
             }
         })
         .await?;

@@ -85,6 +85,39 @@ fn a_deadline_of_the_callers_is_no_fault_of_the_backends() {
     assert_eq!(Client::get(gateway.address(), "/a").status, 200);
 }
 
+/// Nor do callers that have no time at all, or whose time is over before there is a connection.
+#[test]
+fn a_connection_that_a_caller_does_not_wait_for_is_no_fault_of_the_backends() {
+    let more = ", deadline_header: X-Left-Ms, passive: { failures: 2 }, breaker: { min_calls: 2 }";
+    let ask = |gateway: &Gateway, left: &str| {
+        let request = format!("GET /a HTTP/1.1\r\nHost: a\r\nX-Left-Ms: {left}\r\n\r\n");
+        let answer = Client::ask(gateway.address(), request);
+        assert_eq!((answer.status, answer.problem().as_str()), (504, "call-timeout"), "{left}");
+    };
+    let backend = Backend::polite();
+    let gateway = Gateway::start(&open(backend.address(), more));
+    (0..6).for_each(|_| ask(&gateway, "0"));
+    assert_eq!(backend.connections(), 0);
+    let mut http2 = Http2::connect(gateway.address(), &[]);
+    for _ in 0..6 {
+        let mut block = frames::request("POST", "/a");
+        block.extend(frames::field(b"content-type", b"application/grpc"));
+        block.extend(frames::field(b"grpc-timeout", b"0n"));
+        let stream = http2.ask(block);
+        http2.outcome(stream).expect("answered");
+    }
+    assert_eq!(backend.connections(), 0);
+    assert_eq!(Client::get(gateway.address(), "/a").status, 200);
+    // Of TLS it never says anything.
+    let backend = Backend::scripted(|conversation| {
+        conversation.read_some();
+        conversation.wait_for_end();
+    });
+    let document = open(backend.address(), more).replace("http://", "https://");
+    let gateway = Gateway::start(&document);
+    (0..6).for_each(|_| ask(&gateway, "30"));
+}
+
 /// Answers by the number of the request: how many have come is counted.
 fn counting(
     answer: impl Fn(usize, &AtomicUsize) -> bool + Send + Sync + 'static,
@@ -151,6 +184,11 @@ fn what_may_not_be_repeated_or_paid_for_is_not_sent_twice() {
         ("POST /a HTTP/1.1\r\nHost: a\r\n\r\n", ALL),
         ("PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx", ALL),
         ("GET /a HTTP/1.1\r\nHost: a\r\n\r\n", ", retries: { budget_percent: 0 }"),
+        // There is no second place.
+        (
+            "GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+            ", concurrency: { max: 1 }, retries: { budget_percent: 100, attempts: 1 }",
+        ),
     ] {
         let (backend, count) = counting(|_, _| false);
         let gateway = hedging(&backend, &format!("{more}, timeouts: {{ first_byte: 300ms }}"));
@@ -158,4 +196,67 @@ fn what_may_not_be_repeated_or_paid_for_is_not_sent_twice() {
         assert_eq!(hedges(&gateway), (0.0, 0.0), "{request}");
         assert!(count.load(Ordering::SeqCst) <= 1, "{request}");
     }
+}
+
+/// The first attempt is closed as soon as there is a second, which is never answered; others are. How many have come is
+/// counted, and the end of the first with them.
+fn failing() -> (Backend, Arc<AtomicUsize>) {
+    let count = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&count);
+    let backend = Backend::scripted(move |conversation| {
+        while conversation.read().is_some() {
+            match counted.fetch_add(1, Ordering::SeqCst) {
+                0 => {
+                    await_count(&counted, 2);
+                    conversation.end();
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    return;
+                }
+                1 => return conversation.wait_for_end(),
+                _ => conversation.answer(b"served"),
+            }
+        }
+    });
+    (backend, count)
+}
+
+fn await_count(count: &AtomicUsize, least: usize) {
+    let patience = Instant::now() + Duration::from_secs(20);
+    while count.load(Ordering::SeqCst) < least && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn what_the_first_attempt_came_to_stands_if_the_second_does_not_answer_either() {
+    let (backend, _) = failing();
+    let gateway = hedging(&backend, ", retries: { budget_percent: 100, attempts: 1 }");
+    let answer = Client::get(gateway.address(), "/a");
+    assert_eq!((answer.status, answer.problem().as_str()), (502, "backend-closed"));
+    assert_eq!(hedges(&gateway), (1.0, 0.0));
+}
+
+#[test]
+fn a_caller_that_leaves_is_noticed_while_only_the_second_attempt_is_under_way() {
+    let (backend, count) = failing();
+    let more = ", hedge: { after: 2s }, retries: { budget_percent: 100, attempts: 1 }";
+    let gateway = Gateway::start(&open(backend.address(), more));
+    let mut client = Client::connect(gateway.address());
+    client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    await_count(&count, 3);
+    drop(client);
+    let log = gateway.log(1);
+    assert!(log.contains("caller-gone"), "{log}");
+}
+
+/// Two failures would open the breaker; the second attempt's is none.
+#[test]
+fn a_deadline_of_the_callers_is_no_fault_of_the_second_target_either() {
+    let (backend, _) = failing();
+    let more = ", deadline_header: X-Left-Ms, hedge: { after: 300ms }, breaker: { min_calls: 2 }, \
+                retries: { budget_percent: 100, attempts: 1 }";
+    let gateway = Gateway::start(&open(backend.address(), more));
+    let request = "GET /a HTTP/1.1\r\nHost: a\r\nX-Left-Ms: 500\r\n\r\n";
+    assert!(Client::ask(gateway.address(), request).status >= 500);
+    assert_ne!(Client::get(gateway.address(), "/b").problem(), "no-target");
 }
