@@ -253,7 +253,13 @@ fn only_who_may_ask_is_told() {
     assert_eq!(get_from(address, "/explain.css", "localhost").0, 200);
     let (code, page) = get_from(address, "/explain", "localhost");
     assert_eq!(code, 200);
-    for part in ["content-security-policy: default-src 'none'", "no-store", "nosniff", "referrer-policy: same-origin", "<form"] {
+    for part in [
+        "content-security-policy: default-src 'none'",
+        "no-store",
+        "nosniff",
+        "referrer-policy: same-origin",
+        "<form",
+    ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
 }

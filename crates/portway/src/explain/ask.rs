@@ -153,9 +153,9 @@ impl Call {
 fn check_length(headers: &[(String, String)], body: &[u8]) -> Result<(), String> {
     let is_length = |name: &str| name.eq_ignore_ascii_case("content-length");
     let given = headers.iter().filter(|(name, _)| is_length(name));
-    let wrong = given.map(|(_, value)| value).find(|value| {
-        value.parse().is_ok_and(|length: u64| length != body.len() as u64)
-    });
+    let wrong = given
+        .map(|(_, value)| value)
+        .find(|value| value.parse().is_ok_and(|length: u64| length != body.len() as u64));
     match wrong {
         None => Ok(()),
         Some(value) => Err(format!(
