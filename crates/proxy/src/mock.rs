@@ -45,14 +45,46 @@ pub(crate) async fn answer(
     }
     let made = make(around, mocked, &prefer);
     record.mark_now(Phase::Dispatch, around.worker);
+    let (local, _) = tell(around, decision, made, &prefer, record)?;
+    exchange::send(around, &local, incoming, timer, record).await
+}
+
+/// What a call would be answered, at once: the body is not looked at, and nobody waits.
+pub(crate) fn rehearse(
+    around: &Surroundings<'_>,
+    decision: &Decision,
+    mocked: &Mocked,
+    record: &mut Record,
+) -> Result<(Local, Option<Fault>), Stop> {
+    let operation = &around.live.snapshot.services[decision.service].operations[decision.operation];
+    record.answered_by_mock();
+    let prefer = preferences(around);
+    if prefer.wait_ms.unwrap_or(mocked.wait_ms) > operation.timeout_ms {
+        return Err(Stop::Failed(Failure::last(Fault::CallTimeout)));
+    }
+    let made = make(around, mocked, &prefer);
+    tell(around, decision, made, &prefer, record)
+}
+
+/// The answer as it is sent, with what is wrong if the contract has none.
+fn tell(
+    around: &Surroundings<'_>,
+    decision: &Decision,
+    made: Result<Made, Unanswered>,
+    prefer: &Prefer,
+    record: &mut Record,
+) -> Result<(Local, Option<Fault>), Stop> {
+    let service = &around.live.snapshot.services[decision.service];
     let metrics = &around.worker.metrics;
+    let mut fault = None;
     let mut local = match made {
         Ok(made) => {
             metrics.add(Event::MockAnswered);
-            written(made, &prefer)
+            written(made, prefer)
         }
         Err(Unanswered::CannotMake(why)) => {
             metrics.add(Event::MockUnmade);
+            fault = Some(Fault::NoExample);
             record.stopped(&Stop::Failed(Failure::last(Fault::NoExample)));
             let voice = exchange::voice(around, record);
             Local::unmade(&errors("responses", &why), record, voice)
@@ -64,7 +96,7 @@ pub(crate) async fn answer(
     }
     exchange::allow_origin(around, service.cors.as_ref(), &mut local);
     exchange::guard_local(around, record, &mut local);
-    exchange::send(around, &local, incoming, timer, record).await
+    Ok((local, fault))
 }
 
 /// Reads what the caller sends, to its end, and lets go of it.

@@ -301,7 +301,7 @@ fn rehearse(
     let mut rehearsed = outcome::tell(&around, &record, went, explanation);
     rehearsed.assumed = assumed.map(|app| app.name.clone());
     if let (Outcome::Dispatched, Some(decision)) = (&rehearsed.outcome, &decision) {
-        picked::forward(&around, decision, &record, connected, &mut rehearsed);
+        picked::forward(&around, decision, &mut record, connected, &mut rehearsed);
     }
     Ok(rehearsed)
 }
@@ -429,28 +429,73 @@ fn explanation(snapshot: &Snapshot, request: &Request) -> Explanation {
 /// The same head with the key of the app that is taken for granted, in the first place where the operation looks for one.
 /// Without an operation there is nobody to ask for a key.
 fn with_key(request: &Request, live: &Live, worker: &Worker) -> Result<Vec<u8>, CannotRehearse> {
-    let mut head = request.bytes().to_vec();
     let identify = operation(&live.snapshot, request).map(|found| found.rules.identify.clone());
     let places = match &identify {
-        None | Some(Identify::Public) => return Ok(head),
+        None | Some(Identify::Public) => return Ok(request.bytes().to_vec()),
         Some(identify) => identify.places(),
     };
     let place = places.first().ok_or(CannotRehearse::TakesNoKeys)?;
     let key = worker.stage.as_ref().map(|stage| stage.key_of_app()).unwrap_or_default();
+    let mut head = without_keys(request, places);
     let at = head.len() - http1::HEAD_END.len();
     let field = match place {
         KeyPlace::Header(name) => format!("{name}: {key}\r\n"),
         KeyPlace::Bearer => format!("authorization: Bearer {key}\r\n"),
         KeyPlace::Query(name) => {
-            let mark = if request.has_query { '&' } else { '?' };
-            let behind = if request.has_query { request.query } else { request.path };
-            let behind = behind.end as usize;
-            head.splice(behind..behind, format!("{mark}{name}={key}").into_bytes());
+            // In front of the others, of which there may be none any more.
+            let start = query_start(request);
+            match head.get(start) {
+                Some(b'?') => head.splice(start..=start, format!("?{name}={key}&").into_bytes()),
+                _ => head.splice(start..start, format!("?{name}={key}").into_bytes()),
+            };
             return Ok(head);
         }
     };
     head.splice(at..at, field.into_bytes());
     Ok(head)
+}
+
+/// Where the question mark of the query is, or would be.
+fn query_start(request: &Request) -> usize {
+    match request.has_query {
+        true => (request.query.start as usize).saturating_sub(1),
+        false => request.path.end as usize,
+    }
+}
+
+/// The head without what stands where keys do: an app that is taken for granted calls with its own.
+fn without_keys(request: &Request, places: &[KeyPlace]) -> Vec<u8> {
+    let mut head = request.bytes().to_vec();
+    for field in request.fields().iter().rev() {
+        let name = request.text(field.name);
+        let is_key = places.iter().any(|place| match place {
+            KeyPlace::Header(header) => name.eq_ignore_ascii_case(header.as_bytes()),
+            KeyPlace::Bearer => name.eq_ignore_ascii_case(b"authorization"),
+            KeyPlace::Query(_) => false,
+        });
+        if is_key {
+            let start = field.name.start as usize;
+            let line_end = head[start..].iter().position(|byte| *byte == b'\n');
+            head.drain(start..line_end.map_or(start, |at| start + at + 1));
+        }
+    }
+    let is_key = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        places.iter().any(|place| match place {
+            KeyPlace::Query(query) => {
+                portway_policy::query::decoded(name.as_bytes()).eq(query.bytes())
+            }
+            KeyPlace::Header(_) | KeyPlace::Bearer => false,
+        })
+    };
+    let query = request.query_str();
+    if query.split('&').any(|pair| is_key(&pair)) {
+        let kept: Vec<&str> = query.split('&').filter(|pair| !is_key(pair)).collect();
+        let mark = if kept.is_empty() { "" } else { "?" };
+        let kept = format!("{mark}{}", kept.join("&"));
+        head.splice(query_start(request)..request.query.end as usize, kept.into_bytes());
+    }
+    head
 }
 
 fn operation<'s>(snapshot: &'s Snapshot, request: &Request) -> Option<&'s Operation> {

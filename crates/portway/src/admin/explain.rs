@@ -96,6 +96,10 @@ fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     }
     let host = text(HOST).unwrap_or_default();
     text(ORIGIN).is_some_and(|origin| {
+        // A browser that does not say where a page is from may still say that it is from here.
+        if origin == "null" {
+            return site != Some("same-origin");
+        }
         !origin.strip_prefix("http://").is_some_and(|rest| rest.eq_ignore_ascii_case(host))
     })
 }
@@ -271,7 +275,8 @@ fn html(status: StatusCode, form: &Form, shown: &Shown<'_>) -> Response {
     let fields = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, POLICY),
-        (REFERRER_POLICY, "no-referrer"),
+        // With `no-referrer`, browsers send `Origin: null` along with the form (Fetch, "append a request `Origin` header").
+        (REFERRER_POLICY, "same-origin"),
     ];
     (status, fields, page).into_response()
 }

@@ -182,7 +182,7 @@ fn only_who_may_ask_is_told() {
     const FORM: &str = "Host: localhost:9901\r\nContent-Type: application/x-www-form-urlencoded";
     let good = r#"{"call":"GET /a"}"#;
     let deep = format!("{{\"call\":{}", "[".repeat(100_000));
-    let cases: [(String, &str, u16, &str); 16] = [
+    let cases: [(String, &str, u16, &str); 20] = [
         (JSON.to_owned(), good, 400, "asked for /a"),
         (format!("{JSON}; charset=utf-8"), good, 400, "asked for /a"),
         (format!("{JSON}\r\nOrigin: http://localhost:9901"), good, 400, "asked for /a"),
@@ -205,6 +205,29 @@ fn only_who_may_ask_is_told() {
             400,
             "asked for /a b&lt;",
         ),
+        // What browsers send with the form of the page, and with that of another one.
+        (
+            format!(
+                "{FORM}\r\nOrigin: http://localhost:9901\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\n\
+                 Sec-Fetch-Dest: document\r\nReferer: http://localhost:9901/explain"
+            ),
+            "method=GET&url=%2Fa",
+            400,
+            "asked for /a",
+        ),
+        (
+            format!("{FORM}\r\nOrigin: null\r\nSec-Fetch-Site: same-origin"),
+            "url=%2Fa",
+            400,
+            "asked for /a",
+        ),
+        (
+            format!("{FORM}\r\nOrigin: null\r\nSec-Fetch-Site: cross-site"),
+            "url=%2Fa",
+            403,
+            "foreign-page",
+        ),
+        (format!("{FORM}\r\nOrigin: null"), "url=%2Fa", 403, "foreign-page"),
         (JSON.to_owned(), "nonsense", 400, "bad-question"),
         (JSON.to_owned(), r#"{"call":"GET /a","more":1}"#, 400, "unknown field"),
         (
@@ -230,7 +253,13 @@ fn only_who_may_ask_is_told() {
     assert_eq!(get_from(address, "/explain.css", "localhost").0, 200);
     let (code, page) = get_from(address, "/explain", "localhost");
     assert_eq!(code, 200);
-    for part in ["content-security-policy: default-src 'none'", "no-store", "nosniff", "<form"] {
+    for part in [
+        "content-security-policy: default-src 'none'",
+        "no-store",
+        "nosniff",
+        "referrer-policy: same-origin",
+        "<form",
+    ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
 }

@@ -47,7 +47,7 @@ pub struct Call {
     pub host: String,
     /// Path and query.
     pub target: String,
-    /// Header fields but for `Host`.
+    /// Header fields but for the first `Host`.
     pub headers: Vec<(String, String)>,
     /// Body.
     pub body: Option<Vec<u8>>,
@@ -86,15 +86,11 @@ impl Ask {
     ) -> Result<Call, String> {
         let Line { method, host, target, tls } = parse_line(&self.call)?;
         let mut headers = parse_headers(&self.headers)?;
-        let mut named = None;
-        headers.retain(|(name, value)| {
-            let is_host = name.eq_ignore_ascii_case("host");
-            if is_host {
-                named.get_or_insert_with(|| value.clone());
-            }
-            !is_host
-        });
-        let host = host.or(named).unwrap_or_else(|| "localhost".to_owned());
+        check_length(&headers, body.as_deref().unwrap_or_default())?;
+        // As with curl, a given host is called whatever the URL says; a second one is for the gateway to refuse.
+        let is_host = |(name, _): &(String, String)| name.eq_ignore_ascii_case("host");
+        let named = headers.iter().position(is_host).map(|at| headers.remove(at).1);
+        let host = named.or(host).unwrap_or_else(|| "localhost".to_owned());
         let unix_ms = self.at.as_deref().map(instant::parse).transpose()?;
         let mut call = Call {
             method,
@@ -150,6 +146,22 @@ impl Call {
             return Err(format!("the body has more than {BODY_BYTES_MAX} bytes"));
         }
         Ok(head.into_bytes())
+    }
+}
+
+/// A length that is not the body's would leave open which of the two is meant.
+fn check_length(headers: &[(String, String)], body: &[u8]) -> Result<(), String> {
+    let is_length = |name: &str| name.eq_ignore_ascii_case("content-length");
+    let given = headers.iter().filter(|(name, _)| is_length(name));
+    let wrong = given
+        .map(|(_, value)| value)
+        .find(|value| value.parse().is_ok_and(|length: u64| length != body.len() as u64));
+    match wrong {
+        None => Ok(()),
+        Some(value) => Err(format!(
+            "Content-Length says {value} and the body has {} bytes; leave the field away, or give the body that it speaks of",
+            body.len()
+        )),
     }
 }
 

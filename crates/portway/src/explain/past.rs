@@ -39,18 +39,23 @@ impl Past {
             let us = record.get(format!("{phase}_us"))?.as_u64()?;
             Some(PastPhase { phase: (*phase).to_owned(), us })
         });
-        let mut ask = ask(call);
-        let mut now = explain(&ask);
-        if now.is_err() && ask.app.take().is_some() {
-            // The app may be gone, or sign.
-            now = explain(&ask);
-        }
+        let now = match unasked(call, &record) {
+            Some(why) => Err(why.to_owned()),
+            None => explain(&ask(call)),
+        };
         let changed = match (&call.snapshot, &now) {
             (Some(then), Ok(walk)) => Some(*then != walk.snapshot),
             _ => None,
         };
         let (now, why_not) = match now {
+            Ok(walk) if is_without_its_app(call, &record, &walk) => {
+                (None, Some(CREDENTIALS_UNKNOWN.to_owned()))
+            }
             Ok(walk) => (Some(walk), None),
+            // The app signs, has a certificate, is gone, or is not shown by its name.
+            Err(why) if call.app.is_some() => {
+                (None, Some(format!("{CREDENTIALS_UNKNOWN} ({why})")))
+            }
             Err(why) => (None, Some(why)),
         };
         Self { phases: phases.collect(), record, changed, now, why_not }
@@ -82,6 +87,39 @@ impl Past {
             }
         }
     }
+}
+
+/// The most bytes that are remembered of all texts of a call, up to its path; and of its method and its host.
+const TEXT_BYTES: usize = 320;
+const PART_BYTES: usize = 64;
+const CREDENTIALS_UNKNOWN: &str =
+    "keys, signatures and certificates of a call are not kept, and its app cannot be assumed";
+
+/// Why a call cannot be asked for again: what is remembered of it is not the call.
+fn unasked(call: &RecentCall, record: &Value) -> Option<&'static str> {
+    let member = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
+    let parts = ["request_id", "trace_id", "method", "host", "app", "plan", "limit"];
+    let kept: usize = parts.iter().map(|name| member(name).len()).sum();
+    // Where the route stands for the path, its parameters do, and nothing where no route was met.
+    let is_masked =
+        call.path.is_empty() || (call.path == member("route") && call.path.contains('{'));
+    if is_masked {
+        return Some("the path of a call is not kept here (`log.privacy`)");
+    }
+    if kept + call.path.len() >= TEXT_BYTES
+        || call.method.len() >= PART_BYTES
+        || call.host.len() >= PART_BYTES
+    {
+        return Some("the call was too long to be kept as a whole");
+    }
+    None
+}
+
+/// Whether a call would now be missing credentials only since they are not kept: then, it had some.
+fn is_without_its_app(call: &RecentCall, record: &Value, now: &Walk) -> bool {
+    const MISSING: &str = "credentials-missing";
+    let then = record.get("outcome").and_then(Value::as_str).unwrap_or_default();
+    call.app.is_none() && now.decision == MISSING && then != MISSING
 }
 
 fn ask(call: &RecentCall) -> Ask {

@@ -221,6 +221,9 @@ fn reached(outcome: &Outcome) -> Phase {
 fn verdict(rehearsed: &Rehearsed, explanation: &Explanation) -> (String, Option<u16>, String) {
     let status = rehearsed.told.as_ref().map(|told| told.status);
     match &rehearsed.outcome {
+        Outcome::Dispatched if rehearsed.told.is_some() => {
+            ("permitted".to_owned(), status, "the mock answers from the contract".to_owned())
+        }
         Outcome::Dispatched => {
             ("permitted".to_owned(), None, "the call goes to its backend".to_owned())
         }

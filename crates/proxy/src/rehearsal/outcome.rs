@@ -43,7 +43,7 @@ pub struct Told {
 }
 
 impl Told {
-    fn of(local: Local) -> Self {
+    pub(super) fn of(local: Local) -> Self {
         Self { status: local.status, lines: local.lines, body: local.body }
     }
 }
@@ -124,7 +124,7 @@ pub(super) fn tell(
     }
 }
 
-fn of_stop(stop: Stop) -> Outcome {
+pub(super) fn of_stop(stop: Stop) -> Outcome {
     match stop {
         Stop::Refused(refusal, sentence) => {
             let (reason, detail) = (refusal.reason, refusal.detail);

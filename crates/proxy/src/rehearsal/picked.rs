@@ -2,10 +2,12 @@
 
 use portway_snapshot::{Backend, Operation};
 
+use super::outcome::of_stop;
 use super::{Outcome, Rehearsed, Told, asks_for_upgrade};
 use crate::deadline::{Deadline, Left};
 use crate::dispatch::{self, Spot};
 use crate::exchange::{self, Decision, Stop, Surroundings};
+use crate::mock;
 use crate::record::Record;
 use crate::upstream::BackendState;
 
@@ -47,14 +49,28 @@ pub struct Candidate {
 pub(super) fn forward(
     around: &Surroundings<'_>,
     decision: &Decision,
-    record: &Record,
+    record: &mut Record,
     connected: bool,
     rehearsed: &mut Rehearsed,
 ) {
     let service = &around.live.snapshot.services[decision.service];
     let operation = &service.operations[decision.operation];
     let backend = service.backend(operation);
-    if operation.mock.is_some() {
+    if let Some(mocked) = operation.mock.as_deref() {
+        let told = match mock::rehearse(around, decision, mocked, record) {
+            Ok((local, fault)) => {
+                if let Some(fault) = fault {
+                    rehearsed.outcome = Outcome::Failed(fault);
+                }
+                Some(local)
+            }
+            Err(stop) => {
+                let told = exchange::told(around, record, &stop);
+                rehearsed.outcome = of_stop(stop);
+                told
+            }
+        };
+        rehearsed.told = told.map(Told::of);
         rehearsed.picked = Some(Picked {
             backend: backend.key.to_string(),
             balance: backend.document.balance.clone(),
@@ -118,11 +134,7 @@ fn connected_to(
         Err(failure) => {
             rehearsed.outcome = Outcome::Failed(failure.fault);
             let told = exchange::told(around, record, &Stop::Failed(failure));
-            rehearsed.told = told.map(|local| Told {
-                status: local.status,
-                lines: local.lines,
-                body: local.body,
-            });
+            rehearsed.told = told.map(Told::of);
         }
     }
     rehearsed.picked = Some(picked);

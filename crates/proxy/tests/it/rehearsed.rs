@@ -283,3 +283,96 @@ fn what_is_said_is_what_happens() {
         assert!(seen.contains_key(word), "no call came to `{word}`: {seen:?}");
     }
 }
+
+#[test]
+fn a_mock_is_foretold() {
+    let gateway = Gateway::start(
+        "gateway: { workers: 1, drain_timeout: 1s }\nservices:\n  pets: { contract: tests/data/pets.yaml, auth: public, \
+         backend: mock, timeout: 2s }\n",
+    );
+    let mut seen = Vec::new();
+    for field in [
+        "A: b",
+        "Prefer: code=404",
+        "Prefer: code=499",
+        "Prefer: example=none",
+        "Accept: text/plain",
+        "Accept: application/xml",
+    ] {
+        let head = format!("GET /pets/7 HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n");
+        let said = gateway.rehearse(&asked(&head, None));
+        let answer = Client::connect(gateway.address()).send(&head).answer();
+        let told = said.told.as_ref().expect("an answer");
+        assert_eq!((told.status, problem(&told.body)), (answer.status, problem(&answer.body)));
+        let word = match said.outcome {
+            Outcome::Refused { reason, .. } => reason.word(),
+            Outcome::Dispatched => "made",
+            other => panic!("{field}: {other:?}"),
+        };
+        seen.push((told.status, word));
+    }
+    let expected = [
+        (200, "made"),
+        (404, "made"),
+        (400, "preference-unknown"),
+        (400, "preference-unknown"),
+        (406, "not-acceptable"),
+        (200, "made"),
+    ];
+    assert_eq!(seen, expected);
+    let head = "GET /pets/7 HTTP/1.1\r\nHost: a\r\nPrefer: wait=30\r\n\r\n";
+    let said = gateway.rehearse(&asked(head, None));
+    assert_eq!(said.told.map(|told| told.status), Some(504));
+}
+
+#[test]
+fn an_app_that_is_assumed_calls_with_no_other_key() {
+    let document = DOCUMENT.replace("BACKEND", "127.0.0.1:9");
+    let rehearsal = Rehearsal::of(compiled(&document)).expect("it can be rehearsed");
+    for (line, fields, arrives) in [
+        ("GET /shop/orders", "", "GET /base/orders?"),
+        (
+            "GET /shop/orders",
+            "X-Api-Key: secret-of-WEB\r\nx-api-key: wrong\r\nAccept: */*\r\n",
+            "GET /base/orders?",
+        ),
+        ("GET /shop/orders", "Authorization: Bearer wrong\r\n", "GET /base/orders?"),
+        ("POST /shop/orders?k=wrong&x=1&%6b=2", "X-Other: wrong\r\n", "POST /base/orders?x=1&"),
+        ("POST /shop/orders?k=wrong", "", "POST /base/orders?"),
+    ] {
+        let head = format!("{line} HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n");
+        let said = rehearsal.ask(&asked(&head, Some("phone"))).expect("it can be asked");
+        assert_eq!(said.outcome, Outcome::Dispatched, "{head}");
+        let got = String::from_utf8(said.forwarded.expect("a head")).expect("text");
+        assert!(got.starts_with(arrives), "{head}{got}");
+        assert!(!got.contains("wrong") && !got.contains("secret-of-WEB"), "{head}{got}");
+    }
+}
+
+#[test]
+fn an_assumed_app_stands_in_for_a_key_in_the_query() {
+    let document = "
+gateway: { workers: 1 }
+services:
+  shop: { path: /shop, routes: [ 'GET /a' ], auth: [ { key: { query: k } } ], backend: 'http://127.0.0.1:9' }
+apps: { phone: { keys: [ { env: PHONE } ] } }
+";
+    let rehearsal = Rehearsal::of(compiled(document)).expect("it can be rehearsed");
+    for (target, arrives) in [
+        ("/shop/a", "GET /a HTTP"),
+        ("/shop/a?", "GET /a"),
+        ("/shop/a?k=wrong", "GET /a HTTP"),
+        ("/shop/a?x=1&k=wrong&k=2", "GET /a?x=1 HTTP"),
+    ] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let said = rehearsal.ask(&asked(&head, Some("phone"))).expect("it can be asked");
+        assert_eq!(said.outcome, Outcome::Dispatched, "{head}");
+        let got = String::from_utf8(said.forwarded.expect("a head")).expect("text");
+        assert!(got.starts_with(arrives), "{head}{got}");
+    }
+}
+
+fn asked<'a>(head: &'a str, app: Option<&'a str>) -> Asked<'a> {
+    let peer = ([127, 0, 0, 1], 0).into();
+    Asked { head: head.as_bytes(), body: b"", peer, tls: false, unix_ms: None, app }
+}

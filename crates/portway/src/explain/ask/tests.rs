@@ -63,6 +63,47 @@ fn heads_are_written_as_they_were_given() {
 }
 
 #[test]
+fn a_host_that_is_given_wins() {
+    let cases: [(&[&str], &str); 4] = [
+        (&[], "Host: url.example\r\n"),
+        (&["Host: given.example"], "Host: given.example\r\n"),
+        (&["A: b", "host: given.example"], "Host: given.example\r\nA: b\r\n"),
+        (&["Host: one", "Host: two"], "Host: one\r\nHost: two\r\n"),
+    ];
+    for (headers, expected) in cases {
+        let ask = Ask {
+            call: "http://url.example/a".to_owned(),
+            headers: headers.iter().map(|field| (*field).to_owned()).collect(),
+            ..Ask::default()
+        };
+        let head = ask.read().map(|call| String::from_utf8(call.head).expect("text"));
+        assert_eq!(head, Ok(format!("GET /a HTTP/1.1\r\n{expected}\r\n")), "{headers:?}");
+    }
+}
+
+#[test]
+fn a_length_is_that_of_the_body() {
+    for (length, body, is_right) in [
+        ("3", Some("xyz"), true),
+        ("0", None, true),
+        ("4", Some("xyz"), false),
+        ("3", None, false),
+        // What is no length is refused by the gateway.
+        ("many", Some("xyz"), true),
+    ] {
+        let ask = Ask {
+            call: "POST /a".to_owned(),
+            headers: vec![format!("content-length: {length}")],
+            body: body.map(str::to_owned),
+            ..Ask::default()
+        };
+        let read = ask.read();
+        assert_eq!(read.is_ok(), is_right, "{length} {body:?}");
+        assert!(is_right || read.is_err_and(|why| why.contains(&format!("says {length} and"))));
+    }
+}
+
+#[test]
 fn asks_have_no_unknown_members() {
     assert!(serde_json::from_str::<Ask>(r#"{"call":"/","app":"phone"}"#).is_ok());
     assert!(serde_json::from_str::<Ask>(r#"{"call":"/","ap":"phone"}"#).is_err());
