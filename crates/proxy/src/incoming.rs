@@ -31,10 +31,6 @@ pub(crate) enum Length {
 }
 
 /// One call coming in.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "HTTP/1.1 is the plain way: it stays where it is made"
-)]
 pub(crate) enum Incoming {
     Http1(Http1Incoming),
     Http2(Box<Http2Incoming>),
@@ -100,7 +96,9 @@ impl Incoming {
         match self {
             Self::Http1(http1) if framing == Framing::Chunked => {
                 http1.shape = Some(Arc::clone(&operation.shape));
-                http1.ends_bare = operation.judges_headers();
+                if operation.judges_headers() {
+                    http1.aside.get_or_insert_default().ends_bare = true;
+                }
             }
             Self::Http2(http2) if framing != Framing::None => {
                 http2.shape = Some(Arc::clone(&operation.shape));

@@ -34,8 +34,6 @@ pub(crate) struct Http1Incoming {
     chunked: bool,
     /// What a backend gets, while a chunked request is on its way to one.
     pub(super) shape: Option<Arc<Shape>>,
-    /// Whether all trailers of such a request stay behind.
-    pub(super) ends_bare: bool,
     /// What few calls have.
     pub(super) aside: Option<Box<Aside>>,
 }
@@ -47,6 +45,8 @@ pub(super) struct Aside {
     pub(super) held: Option<Held>,
     /// What is looked for in the body.
     pub(super) watched: Option<Box<Watched>>,
+    /// Whether all trailers of the request stay behind.
+    pub(super) ends_bare: bool,
 }
 
 /// What came of waiting for a head.
@@ -75,7 +75,6 @@ impl Http1Incoming {
             cut: false,
             chunked: false,
             shape: None,
-            ends_bare: false,
             aside: None,
         }
     }
@@ -117,7 +116,6 @@ impl Http1Incoming {
         self.version = request.version;
         self.keep = head.persistent;
         self.shape = None;
-        self.ends_bare = false;
         self.aside = None;
         self.body = BodyReader::new(head.framing, BodyLimits::default());
         Some(request)
@@ -190,7 +188,8 @@ impl Http1Incoming {
 
     pub(crate) fn write_body_end(&self, out: &mut Vec<u8>) {
         let shape = self.shape.as_deref();
-        self.body.write_end(|name| !self.ends_bare && forward::may_trail(name, shape), out);
+        let ends_bare = self.aside.as_ref().is_some_and(|aside| aside.ends_bare);
+        self.body.write_end(|name| !ends_bare && forward::may_trail(name, shape), out);
     }
 
     /// A caller that closes its sending side while it waits is taken to have gone, as is usual.
