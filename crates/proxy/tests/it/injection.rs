@@ -3,7 +3,7 @@
 //!
 //! The backend reads strictly: a head that is no head fails the test. What is compared is what it got.
 
-use portway_testkit::frames::{block, field, flag, kind};
+use portway_testkit::frames::{Frame, block, field, flag, kind};
 use portway_testkit::{Backend, Gateway, Http2, Received};
 
 use crate::open;
@@ -41,14 +41,16 @@ impl Way {
         let stream = http2.stream();
         let ends = |last: bool| if last { flag::END_STREAM } else { 0 };
         let flags = flag::END_HEADERS | ends(body.is_none() && trailers.is_empty());
-        http2.frame(kind::HEADERS, flags, stream, head);
+        // In one piece: a call whose head says that nothing follows may be on its way before more comes.
+        let mut sent = Frame::new(kind::HEADERS, flags, stream, head).bytes();
         if let Some(body) = body {
-            http2.frame(kind::DATA, ends(trailers.is_empty()), stream, body);
+            sent.extend(Frame::new(kind::DATA, ends(trailers.is_empty()), stream, body).bytes());
         }
         if !trailers.is_empty() {
             let flags = flag::END_HEADERS | flag::END_STREAM;
-            http2.frame(kind::HEADERS, flags, stream, block(trailers));
+            sent.extend(Frame::new(kind::HEADERS, flags, stream, block(trailers)).bytes());
         }
+        http2.send(sent);
         let outcome = http2.outcome(stream);
         let is_served = outcome.is_some_and(|it| it.kind == kind::HEADERS && it.status() == 200);
         let new = self.backend.received_after(self.seen);
