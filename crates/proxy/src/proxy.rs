@@ -569,7 +569,9 @@ impl Running {
 
     /// The latest call of an id, if it is one of the last thousand or so of its worker.
     pub fn recent_call(&self, request_id: &str) -> Option<RecentCall> {
-        self.inner.shared.recent.find(request_id)
+        let shared = &self.inner.shared;
+        let shows_route = shared.privacy.shows_routes();
+        shared.recent.find(request_id).map(|call| RecentCall { shows_route, ..call })
     }
 
     /// What is live.

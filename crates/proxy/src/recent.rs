@@ -27,6 +27,8 @@ const TEXT_BYTES: usize = 320;
 const TEXTS: usize = 9;
 /// The most bytes of one, but for the last two.
 const PART_BYTES: usize = 64;
+/// The texts by which a call can be asked for again: method, host and path.
+const ASKED: [usize; 3] = [2, 3, 7];
 
 /// The calls of all workers.
 #[derive(Default)]
@@ -70,6 +72,7 @@ struct Slot {
     tries: u8,
     tls: bool,
     reused: bool,
+    is_cut: bool,
     ends: [u16; TEXTS],
     text: [u8; TEXT_BYTES],
 }
@@ -83,8 +86,12 @@ pub struct RecentCall {
     pub method: String,
     /// Its host.
     pub host: String,
-    /// Its canonical path, without query; may be cut.
+    /// Its canonical path, without query; or its route, if that is shown in place of paths.
     pub path: String,
+    /// Its route stands for its path.
+    pub shows_route: bool,
+    /// Its method, host or path was too long to be remembered whole.
+    pub is_cut: bool,
     /// The app that called.
     pub app: Option<String>,
     /// The caller, unless addresses are not shown.
@@ -209,6 +216,7 @@ impl Slot {
         tries: 0,
         tls: false,
         reused: false,
+        is_cut: false,
         ends: [0; TEXTS],
         text: [0; TEXT_BYTES],
     };
@@ -239,11 +247,12 @@ impl Slot {
         self.tls = call.tls;
         self.reused = call.reused;
         let limit = call.limit.map_or("", |limit| limit.name);
-        let mut at = 0;
+        let (mut at, mut is_cut) = (0, false);
         let mut add = |index: usize, part: &[u8], most: usize| {
             // Most calls have no text in half of the places.
             if !part.is_empty() {
                 let length = part.len().min(most).min(TEXT_BYTES - at);
+                is_cut |= length < part.len() && ASKED.contains(&index);
                 self.text[at..at + length].copy_from_slice(&part[..length]);
                 at += length;
             }
@@ -258,6 +267,7 @@ impl Slot {
         add(6, limit.as_bytes(), PART_BYTES);
         add(7, call.path, TEXT_BYTES);
         add(8, call.misfits.as_bytes(), TEXT_BYTES);
+        self.is_cut = is_cut;
     }
 
     fn texts(&self) -> [&[u8]; TEXTS] {
@@ -308,6 +318,8 @@ impl Slot {
             method: text(method),
             host: text(host),
             path: text(path),
+            shows_route: false,
+            is_cut: self.is_cut,
             client: address,
             tls: self.tls,
             snapshot: snapshot.map(|snapshot| snapshot.hash.clone()),

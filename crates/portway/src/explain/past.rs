@@ -39,7 +39,7 @@ impl Past {
             let us = record.get(format!("{phase}_us"))?.as_u64()?;
             Some(PastPhase { phase: (*phase).to_owned(), us })
         });
-        let now = match unasked(call, &record) {
+        let now = match unasked(call) {
             Some(why) => Err(why.to_owned()),
             None => explain(&ask(call)),
         };
@@ -89,30 +89,16 @@ impl Past {
     }
 }
 
-/// The most bytes that are remembered of all texts of a call, up to its path; and of its method and its host.
-const TEXT_BYTES: usize = 320;
-const PART_BYTES: usize = 64;
 const CREDENTIALS_UNKNOWN: &str =
     "keys, signatures and certificates of a call are not kept, and its app cannot be assumed";
 
 /// Why a call cannot be asked for again: what is remembered of it is not the call.
-fn unasked(call: &RecentCall, record: &Value) -> Option<&'static str> {
-    let member = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
-    let parts = ["request_id", "trace_id", "method", "host", "app", "plan", "limit"];
-    let kept: usize = parts.iter().map(|name| member(name).len()).sum();
-    // Where the route stands for the path, its parameters do, and nothing where no route was met.
-    let is_masked =
-        call.path.is_empty() || (call.path == member("route") && call.path.contains('{'));
-    if is_masked {
-        return Some("the path of a call is not kept here (`log.privacy`)");
+fn unasked(call: &RecentCall) -> Option<&'static str> {
+    // A route without parameters is the path; where none was met, it is nothing.
+    if call.shows_route && (call.path.is_empty() || call.path.contains('{')) {
+        return Some("the path of a call is not kept here (`gateway.privacy`)");
     }
-    if kept + call.path.len() >= TEXT_BYTES
-        || call.method.len() >= PART_BYTES
-        || call.host.len() >= PART_BYTES
-    {
-        return Some("the call was too long to be kept as a whole");
-    }
-    None
+    call.is_cut.then_some("the call was too long to be kept as a whole")
 }
 
 /// Whether a call would now be missing credentials only since they are not kept: then, it had some.

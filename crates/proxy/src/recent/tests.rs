@@ -83,9 +83,15 @@ fn long_texts_are_cut_and_the_latest_of_an_id_is_told() {
     push(&rings, &call, "ok", &at);
     let found = recent.find("same").expect("it is there");
     assert_eq!((found.host.len(), found.app.map(|app| app.len())), (PART_BYTES, Some(PART_BYTES)));
-    assert!(found.path.len() < TEXT_BYTES + 3 && found.line.len() < 2_000);
+    assert!(found.path.len() < TEXT_BYTES + 3 && found.line.len() < 2_000 && found.is_cut);
     push(&rings, &record("same", 2, 404), "not-found", &at);
-    assert!(recent.find("same").expect("it is there").line.contains("\"status\":404"));
+    let found = recent.find("same").expect("it is there");
+    assert!(found.line.contains("\"status\":404") && !found.is_cut);
+    // An app's name is not needed whole: it is not asked for by it where it was cut.
+    let mut call = record("app", 3, 200);
+    call.host = &long.as_bytes()[..PART_BYTES];
+    push(&rings, &call, "ok", &at);
+    assert!(!recent.find("app").expect("it is there").is_cut, "it fits");
 }
 
 #[test]

@@ -124,6 +124,11 @@ impl Privacy {
         }
     }
 
+    /// Whether routes stand in place of paths.
+    pub fn shows_routes(&self) -> bool {
+        self.path == PathShown::Route
+    }
+
     /// The user agent as it is to be shown.
     pub fn user_agent<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         match self.user_agent {

@@ -9,6 +9,8 @@ fn call(app: Option<&str>) -> RecentCall {
         method: "GET".to_owned(),
         host: "a.example".to_owned(),
         path: "/a".to_owned(),
+        shows_route: false,
+        is_cut: false,
         app: app.map(str::to_owned),
         client: Some([192, 0, 2, 1].into()),
         tls: true,
@@ -35,23 +37,20 @@ fn the_call_is_asked_for_again_as_far_as_it_is_known() {
 
 #[test]
 fn what_is_not_remembered_whole_is_not_asked_for() {
-    let long = "x".repeat(320);
-    let cases: [(&str, &str, Option<&str>); 6] = [
-        ("/a", "/a", None),
-        ("/a/7", "/a/{id}", None),
-        ("/a/{id}", "/a/{id}", Some("privacy")),
-        ("", "", Some("privacy")),
-        (&long[..310], "/{rest+}", None),
-        (&long[..312], "/{rest+}", Some("too long")),
+    // The path as it is kept, whether that is the route, and whether something was cut.
+    let cases: [(&str, bool, bool, Option<&str>); 7] = [
+        ("/a", false, false, None),
+        ("/a", true, false, None),
+        ("/a/7", false, false, None),
+        ("/a/{id}", false, false, None),
+        ("/a/{id}", true, false, Some("privacy")),
+        ("", true, false, Some("privacy")),
+        ("/a", false, true, Some("too long")),
     ];
-    for (path, route, expected) in cases {
-        let line = serde_json::json!({ "request_id": "12345678", "route": route }).to_string();
-        let call = RecentCall { path: path.to_owned(), line, ..call(None) };
+    for (path, shows_route, is_cut, expected) in cases {
+        let call = RecentCall { path: path.to_owned(), shows_route, is_cut, ..call(None) };
         let past = Past::of(&call, &|_| Err("asked".to_owned()));
         let why = past.why_not.expect("a reason");
         assert!(past.now.is_none() && why.contains(expected.unwrap_or("asked")), "{path}: {why}");
     }
-    let call = RecentCall { host: long, ..call(None) };
-    let past = Past::of(&call, &|_| Err("asked".to_owned()));
-    assert!(past.why_not.is_some_and(|why| why.contains("too long")));
 }
