@@ -4,6 +4,7 @@
 //! caller sent, never with what it announced, and counts against the bound of the whole process as long as it is held.
 
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -141,39 +142,59 @@ pub(crate) async fn hold(
     check_length(request, bound)?;
     incoming.bound_body(request.framing, bound);
     incoming.shape_trailers(operation, request.framing);
-    if request.known(Known::Expect).is_some() {
+    let mut spool = Spool { bytes: Vec::new(), whole: false, lease: Lease::new(around.worker) };
+    let timeout_ms = operation.timeout_ms;
+    spool.whole = read(around, timeout_ms, incoming, timer, record, |incoming| {
+        if extent.may_pass && spool.bytes.len() as u64 >= most_bytes {
+            return Ok(ControlFlow::Break(()));
+        }
+        match take(&mut spool, incoming, around) {
+            Ok(()) => Ok(ControlFlow::Continue(())),
+            Err(_) if extent.may_pass => {
+                around.worker.metrics.bound(Bound::HeldBytes);
+                Ok(ControlFlow::Break(()))
+            }
+            Err(stop) => Err(stop),
+        }
+    })
+    .await?;
+    Ok(spool)
+}
+
+/// Reads a body that goes nowhere yet, in the time that the call has. `take` consumes what came, or says that it was
+/// enough. Whether the end was reached.
+pub(crate) async fn read(
+    around: &Surroundings<'_>,
+    timeout_ms: u64,
+    incoming: &mut Incoming,
+    timer: &mut Timer,
+    record: &mut Record,
+    mut take: impl FnMut(&mut Incoming) -> Result<ControlFlow<()>, Stop>,
+) -> Result<bool, Stop> {
+    if around.request.known(Known::Expect).is_some() {
         incoming.interim(100, b"");
     }
-    let mut spool = Spool { bytes: Vec::new(), whole: false, lease: Lease::new(around.worker) };
-    let due_ms = record.started_us / 1_000 + operation.timeout_ms;
+    let due_ms = record.started_us / 1_000 + timeout_ms;
     let pause_ms = around.live.bounds.body_ms;
     let clock = around.worker.clock;
-    let mut seen = None;
-    poll_fn(|cx| {
-        let begun = spool.bytes.len();
+    let (mut bytes, mut seen) = (0, None);
+    let is_whole = poll_fn(|cx| {
+        let begun = bytes;
         loop {
             match incoming.poll_body(cx) {
-                Poll::Ready(Ok(Part::Data)) if spool.bytes.len() - begun >= TURN_BYTES => {
+                Poll::Ready(Ok(Part::Data)) if bytes - begun >= TURN_BYTES => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(Part::Data)) => {
-                    if extent.may_pass && spool.bytes.len() as u64 >= most_bytes {
-                        return Poll::Ready(Ok(()));
-                    }
-                    match take(&mut spool, incoming, around) {
-                        Ok(()) => {}
-                        Err(_) if extent.may_pass => {
-                            around.worker.metrics.bound(Bound::HeldBytes);
-                            return Poll::Ready(Ok(()));
-                        }
+                    let count = incoming.body().len();
+                    match take(incoming) {
+                        Ok(ControlFlow::Continue(())) => bytes += count,
+                        Ok(ControlFlow::Break(())) => return Poll::Ready(Ok(false)),
                         Err(stop) => return Poll::Ready(Err(stop)),
                     }
                 }
-                Poll::Ready(Ok(Part::End)) => {
-                    spool.whole = true;
-                    return Poll::Ready(Ok(()));
-                }
+                Poll::Ready(Ok(Part::End)) => return Poll::Ready(Ok(true)),
                 Poll::Ready(Err(broken)) => return Poll::Ready(Err(caller_broke(broken))),
                 Poll::Pending => break,
             }
@@ -182,16 +203,16 @@ pub(crate) async fn hold(
             return Poll::Ready(Err(Stop::Cut(Fault::CallerGone)));
         }
         // The pause allowed begins anew with every part that came.
-        if seen != Some(spool.bytes.len()) {
-            seen = Some(spool.bytes.len());
+        if seen != Some(bytes) {
+            seen = Some(bytes);
             timer.set(due_ms.min(clock.now_ms() + pause_ms));
         }
         timer.poll(cx).map(|()| Err(Stop::refused(Reason::BodyTimeout)))
     })
     .await?;
-    record.bytes_in = spool.bytes.len() as u64;
+    record.bytes_in = bytes as u64;
     record.look(around.worker);
-    Ok(spool)
+    Ok(is_whole)
 }
 
 /// Takes what came of a body.

@@ -6,24 +6,23 @@
 //! from what it has in common with the contract.
 
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::task::Poll;
 
 use portway_contract::mock::prefer::Prefer;
 use portway_contract::mock::{Asked, Made, Unanswered};
-use portway_http1::Known;
 use portway_policy::{Detail, Headers as _, Phase, Reason, Refusal};
 use portway_snapshot::{Mocked, Operation};
 
-use crate::body::Part;
 use crate::exchange::{self, Decision, Stop, Surroundings};
 use crate::failure::{Failure, Fault};
 use crate::forward;
-use crate::incoming::{Gone, Incoming};
+use crate::hold::read;
+use crate::incoming::Incoming;
 use crate::record::Record;
 use crate::respond::Local;
 use crate::telemetry::Event;
 use crate::timer::Timer;
-use crate::transfer::{TURN_BYTES, caller_broke};
 
 /// Answers a call.
 pub(crate) async fn answer(
@@ -110,47 +109,12 @@ async fn read_body(
     if !around.request.has_body() {
         return Ok(());
     }
-    if around.request.known(Known::Expect).is_some() {
-        incoming.interim(100, b"");
-    }
-    let due_ms = record.started_us / 1_000 + operation.timeout_ms;
-    let pause_ms = around.live.bounds.body_ms;
-    let clock = around.worker.clock;
-    let (mut bytes, mut seen) = (0, None);
-    poll_fn(|cx| {
-        let begun = bytes;
-        loop {
-            match incoming.poll_body(cx) {
-                Poll::Ready(Ok(Part::Data)) if bytes - begun >= TURN_BYTES => {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Ready(Ok(Part::Data)) => {
-                    let count = incoming.body().len();
-                    bytes += count;
-                    incoming.consume(count);
-                }
-                Poll::Ready(Ok(Part::End)) => return Poll::Ready(Ok(())),
-                Poll::Ready(Err(broken)) => {
-                    return Poll::Ready(Err(caller_broke(broken)));
-                }
-                Poll::Pending => break,
-            }
-        }
-        if let Poll::Ready(Err(Gone)) = incoming.poll_flush(cx) {
-            return Poll::Ready(Err(Stop::Cut(Fault::CallerGone)));
-        }
-        // The pause allowed begins anew with every part that came.
-        if seen != Some(bytes) {
-            seen = Some(bytes);
-            timer.set(due_ms.min(clock.now_ms() + pause_ms));
-        }
-        timer.poll(cx).map(|()| Err(Stop::refused(Reason::BodyTimeout)))
+    read(around, operation.timeout_ms, incoming, timer, record, |incoming| {
+        incoming.consume(incoming.body().len());
+        Ok(ControlFlow::Continue(()))
     })
-    .await?;
-    record.bytes_in = bytes as u64;
-    record.look(around.worker);
-    Ok(())
+    .await
+    .map(drop)
 }
 
 /// What the caller would like, of all its `Prefer` fields.
