@@ -320,22 +320,8 @@ pub(crate) fn decide(
                 portway_policy::decide(&call, &operation.rules, &worker.world(live), &mut mark)?;
             match verdict {
                 Verdict::Permit(permit) => {
-                    if worker.overload.refuses(&permit, &worker.random) {
-                        return Err(Stop::refused(Reason::Overloaded));
-                    }
-                    record.app = permit.app().cloned();
-                    record.limit = permit.limit().copied();
-                    let learns = service.learn.is_some();
-                    if operation.requests.is_some() || learns {
-                        let told = (&mut *record, &**worker);
-                        *watched = rules::head(operation, &call, request, learns, told)?;
-                    }
-                    let plan = match &operation.checks {
-                        Some(checks) => check::head(checks, &call, record, worker)?,
-                        None => None,
-                    };
-                    let balance = &service.backend(operation).document.balance;
-                    let hash = dispatch::hash_of(&call, balance);
+                    let at = (&**service, operation);
+                    let (plan, hash) = judge(around, &call, at, &permit, watched, record)?;
                     *decision =
                         Some(Decision { service: service_index, operation: index, permit, hash });
                     Ok(plan.map_or(Decided::Dispatch, Decided::CheckBody))
@@ -355,6 +341,35 @@ pub(crate) fn decide(
         record.rewritten_path = Some(rewritten);
     }
     decided
+}
+
+/// Whether a call that is permitted may go on: as far as its head tells, and what is then to be checked of its body; and what
+/// the balance of its backend hashes.
+fn judge(
+    around: &Surroundings<'_>,
+    call: &Call<'_>,
+    (service, operation): (&Service, &Operation),
+    permit: &Permit,
+    watched: &mut Option<Box<Watched>>,
+    record: &mut Record,
+) -> Result<(Option<Box<Plan>>, Option<u64>), Stop> {
+    let worker = around.worker;
+    if worker.overload.refuses(permit, &worker.random) {
+        return Err(Stop::refused(Reason::Overloaded));
+    }
+    record.app = permit.app().cloned();
+    record.limit = permit.limit().copied();
+    let learns = service.learn.is_some();
+    if operation.requests.is_some() || learns {
+        let told = (&mut *record, &**worker);
+        *watched = rules::head(operation, call, around.request, learns, told)?;
+    }
+    let plan = match &operation.checks {
+        Some(checks) => check::head(checks, call, record, worker)?,
+        None => None,
+    };
+    let balance = &service.backend(operation).document.balance;
+    Ok((plan, dispatch::hash_of(call, balance)))
 }
 
 /// The certificate of the connection, which may have ended or been revoked since that was made: then the whole connection
