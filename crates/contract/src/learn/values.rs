@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Callers;
+use crate::dispatch::{is_date, is_uuid};
 
 /// The most values of an enumeration.
 const WORDS_MAX: usize = 8;
@@ -113,22 +114,6 @@ fn is_number(text: &str) -> bool {
     text.len() <= 32
         && text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
         && matches!(serde_json::from_str::<Value>(text), Ok(Value::Number(_)))
-}
-
-fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
-}
-
-fn is_date(text: &str) -> bool {
-    text.len() == 10
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        })
 }
 
 /// What is known of values.

@@ -122,6 +122,15 @@ impl<'s> Maker<'s> {
         ids.iter().all(|id| self.schemas.fits(*id, &value, &mut self.steps))
     }
 
+    /// Makes what is inside of a value, with the schemas of that value as those that are being made.
+    fn within<T>(&mut self, facts: &Facts<'s>, make: impl FnOnce(&mut Self) -> T) -> T {
+        let outside = self.active.len();
+        self.active.extend(&facts.met);
+        let made = make(self);
+        self.active.truncate(outside);
+        made
+    }
+
     /// More than is ever made: nothing comes of it.
     fn give_up<T>(&mut self) -> Option<T> {
         self.too_much = true;

@@ -48,18 +48,8 @@ impl Schemas {
         bytes: usize,
         opaque: &'s [String],
     ) -> Verdict {
-        let mut run = Run {
-            schemas: self,
-            steps: STEPS_BASE.saturating_add(STEPS_PER_BYTE.saturating_mul(bytes as u64)),
-            depth: 0,
-            quiet: 1,
-            exhausted: false,
-            opaque,
-            scope: Vec::new(),
-            active: Vec::new(),
-            path: Vec::new(),
-            problems: Vec::new(),
-        };
+        let steps = STEPS_BASE.saturating_add(STEPS_PER_BYTE.saturating_mul(bytes as u64));
+        let mut run = Run { opaque, ..Run::new(self, steps) };
         if run.apply(id, value, None) {
             return Verdict::Valid;
         }
@@ -78,18 +68,7 @@ impl Schemas {
 
     /// Whether a value is right, paid from steps that are shared.
     pub(super) fn fits(&self, id: SchemaId, value: &Value<'_>, steps: &mut u64) -> bool {
-        let mut run = Run {
-            schemas: self,
-            steps: *steps,
-            opaque: &[],
-            depth: 0,
-            quiet: 1,
-            exhausted: false,
-            scope: Vec::new(),
-            active: Vec::new(),
-            path: Vec::new(),
-            problems: Vec::new(),
-        };
+        let mut run = Run::new(self, *steps);
         let fits = run.apply(id, value, None);
         *steps = run.steps;
         fits && !run.exhausted
@@ -139,6 +118,22 @@ struct Run<'s, 'v> {
 }
 
 impl<'s, 'v> Run<'s, 'v> {
+    /// One that is quiet, with so many steps.
+    fn new(schemas: &'s Schemas, steps: u64) -> Self {
+        Self {
+            schemas,
+            steps,
+            depth: 0,
+            quiet: 1,
+            exhausted: false,
+            opaque: &[],
+            scope: Vec::new(),
+            active: Vec::new(),
+            path: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
     /// Pays for work. Says `false` when there is no more to be done.
     fn pay(&mut self, steps: usize) -> bool {
         let steps = steps as u64;
@@ -560,16 +555,9 @@ impl<'s, 'v> Run<'s, 'v> {
             // Names are values only here; they do not live as long as the value does.
             let text = Value::String(name.into());
             let mut run = Run {
-                schemas: self.schemas,
-                steps: self.steps,
                 depth: self.depth,
-                quiet: 1,
-                exhausted: false,
-                opaque: &[],
                 scope: self.scope.clone(),
-                active: Vec::new(),
-                path: Vec::new(),
-                problems: Vec::new(),
+                ..Run::new(self.schemas, self.steps)
             };
             let fits = run.apply(id, &text, None);
             (self.steps, self.exhausted) = (run.steps, run.exhausted);

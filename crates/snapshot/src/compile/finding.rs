@@ -1,6 +1,6 @@
 //! What passes find, before it is known where in the text it stands.
 
-use portway_contract::Contract;
+use portway_contract::{Contract, schema};
 use portway_model::{Diagnostic, Location, Severity};
 
 /// One mistake or oddity.
@@ -74,36 +74,32 @@ impl Findings {
     }
 
     /// A warning about schemas of a contract that cannot be checked as they are written.
-    pub(super) fn in_schemas(
-        &mut self,
-        contract: &Contract,
-        found: &portway_contract::schema::Finding,
-    ) {
-        let file = contract.documents.get(found.document).map_or("", |document| document.file());
-        self.0.push(Finding {
-            severity: Severity::Warning,
-            code: "schema-unchecked",
-            pointer: String::new(),
-            location: Some(Location { file: file.to_owned(), line: 0, column: 0 }),
-            message: found.message.clone(),
-            fix: "correct it, or leave it: what cannot be checked is accepted".to_owned(),
-        });
+    pub(super) fn in_schemas(&mut self, contract: &Contract, found: &schema::Finding) {
+        let fix = "correct it, or leave it: what cannot be checked is accepted";
+        self.in_document(contract, found, "schema-unchecked", fix);
     }
 
     /// A warning about an example of a contract that a mock answers with.
-    pub(super) fn in_examples(
+    pub(super) fn in_examples(&mut self, contract: &Contract, found: &schema::Finding) {
+        let fix = "correct the example or the schema";
+        self.in_document(contract, found, "example-breaks-schema", fix);
+    }
+
+    fn in_document(
         &mut self,
         contract: &Contract,
-        found: &portway_contract::schema::Finding,
+        found: &schema::Finding,
+        code: &'static str,
+        fix: &str,
     ) {
         let file = contract.documents.get(found.document).map_or("", |document| document.file());
         self.0.push(Finding {
             severity: Severity::Warning,
-            code: "example-breaks-schema",
+            code,
             pointer: String::new(),
             location: Some(Location { file: file.to_owned(), line: 0, column: 0 }),
             message: found.message.clone(),
-            fix: "correct the example or the schema".to_owned(),
+            fix: fix.to_owned(),
         });
     }
 

@@ -19,11 +19,7 @@ impl<'s> Maker<'s> {
         depth: usize,
         turn: usize,
     ) -> Option<Value> {
-        let outside = self.active.len();
-        self.active.extend(&facts.met);
-        let made = self.items(facts, manner, depth, turn);
-        self.active.truncate(outside);
-        made.map(Value::Array)
+        self.within(facts, |maker| maker.items(facts, manner, depth, turn)).map(Value::Array)
     }
 
     fn items(

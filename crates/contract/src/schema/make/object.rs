@@ -17,11 +17,8 @@ impl<'s> Maker<'s> {
         depth: usize,
         turn: usize,
     ) -> Option<Value> {
-        let outside = self.active.len();
-        self.active.extend(&facts.met);
-        let made = self.object_members(facts, manner, depth, turn);
-        self.active.truncate(outside);
-        made.map(Value::Object)
+        self.within(facts, |maker| maker.object_members(facts, manner, depth, turn))
+            .map(Value::Object)
     }
 
     fn object_members(
