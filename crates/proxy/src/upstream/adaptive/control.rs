@@ -6,8 +6,8 @@
 //!
 //! - [`Phase::Open`]: calls go as they come. The limit is far above what was ever needed, and grows at once when it is met
 //!   and nothing is wrong.
-//! - [`Phase::Trying`]: answers take longer than they used to while the limit is met (or for some time, if it is not). The
-//!   limit is lowered once, and the next answers show which of the two it is. If the backend is merely slow, the limit is
+//! - [`Phase::Trying`]: answers take longer than they used to, and long enough for somebody to mind, while the limit is met
+//!   (or for some time, if it is not). The limit is lowered once, and the next answers show which of the two it is. If the backend is merely slow, the limit is
 //!   let go and the new latency is remembered as the usual one.
 //! - [`Phase::Held`]: there is a line. The limit is kept a fifth above the calls that the backend really works on, by
 //!   Little's law: those under way, over how many times longer than usual answers take.
@@ -43,6 +43,9 @@ const RISE_UNMET: f32 = 1.0;
 const RISE_UNMET_WINDOWS: u32 = 3;
 /// Doublings beyond what is usual under the limit that make one try again.
 const RISE_HELD: f32 = 0.85;
+/// An answer within this time (2^14.9 µs, 30 ms) is late for nobody, however soon answers usually come: nothing is tried,
+/// so that nobody is refused for a line that nobody minds.
+const UNMINDED: f32 = 14.9;
 /// Share of the lowering that latency must follow.
 const ELASTIC: f32 = 0.5;
 /// The deepest and the least cut of a trial.
@@ -324,7 +327,7 @@ impl Control {
             self.raised = 0;
             let fresh = self.compare(window.fresh);
             let seen = if fresh.known >= SAMPLES_LEAST { fresh } else { seen };
-            let is_risen = judged && seen.rise >= RISE;
+            let is_risen = judged && seen.rise >= RISE && seen.now >= UNMINDED;
             if is_risen && !self.is_suspicious {
                 // First it is looked whether they are late because of us.
                 self.is_suspicious = true;
@@ -347,7 +350,8 @@ impl Control {
             self.note_peak(self.latest.0, window.now_ms);
             self.latest = (awaiting, window.now_ms);
         }
-        self.raised = if judged && seen.rise >= RISE_UNMET { self.raised + 1 } else { 0 };
+        let is_risen = judged && seen.rise >= RISE_UNMET && seen.now >= UNMINDED;
+        self.raised = if is_risen { self.raised + 1 } else { 0 };
         self.is_suspicious = self.raised > 0;
         if self.raised >= RISE_UNMET_WINDOWS && window.now_ms >= self.calm_until_ms {
             self.raised = 0;
