@@ -258,8 +258,8 @@ impl Slot {
             }
             self.ends[index] = at as u16;
         };
-        add(0, call.request_id.as_bytes(), PART_BYTES);
-        add(1, call.trace_id.as_bytes(), PART_BYTES);
+        add(0, call.request_id, PART_BYTES);
+        add(1, call.trace_id, PART_BYTES);
         add(2, call.method, PART_BYTES);
         add(3, call.host, PART_BYTES);
         add(4, call.app.as_bytes(), PART_BYTES);
@@ -280,10 +280,9 @@ impl Slot {
     }
 
     fn shown(&self, snapshot: Option<&Snapshot>) -> RecentCall {
-        let [request_id, trace_id, method, host, app, plan, limit, path, misfits] = self.texts();
+        let [id, trace, method, host, app, plan, limit, path, misfits] = self.texts();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let [id, trace, app, plan, limit, misfits] =
-            [request_id, trace_id, app, plan, limit, misfits].map(text);
+        let [app, plan, limit, misfits] = [app, plan, limit, misfits].map(text);
         let address = match self.client {
             Client::Address(address) => Some(address),
             Client::Hash(_) | Client::Hidden => None,
@@ -291,7 +290,7 @@ impl Slot {
         let nobody = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
         let mut call = CallRecord::new(self.unix_ms, address.unwrap_or(nobody));
         call.client = self.client;
-        (call.request_id, call.trace_id) = (&id, &trace);
+        (call.request_id, call.trace_id) = (id, trace);
         (call.method, call.host, call.path) = (method, host, path);
         (call.app, call.plan, call.misfits) = (&app, &plan, &misfits);
         let at = |index: Option<u32>| index.map(|index| index as usize);

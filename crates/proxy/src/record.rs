@@ -316,7 +316,7 @@ impl Record {
         let privacy = &worker.shared.privacy;
         let mut call = CallRecord::new(worker.unix_ms_at(self.started_us), self.client);
         call.client = privacy.client(self.client);
-        call.request_id = self.request_id.as_str();
+        call.request_id = self.request_id.as_bytes();
         call.trace_id = self.trace.trace_id();
         call.span_id = self.trace.span_id();
         call.protocol =

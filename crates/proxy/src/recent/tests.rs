@@ -4,8 +4,8 @@ use super::*;
 
 fn record<'a>(id: &'a str, unix_ms: u64, status: u16) -> CallRecord<'a> {
     let mut call = CallRecord::new(unix_ms, [192, 0, 2, 1].into());
-    call.request_id = id;
-    call.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    call.request_id = id.as_bytes();
+    call.trace_id = b"4bf92f3577b34da6a3ce929d0e0e4736";
     call.method = b"GET";
     call.host = b"a.example";
     call.path = b"/a/b";

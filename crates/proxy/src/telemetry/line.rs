@@ -86,9 +86,9 @@ fn push_known(out: &mut Vec<u8>, place: usize, call: &CallRecord<'_>, stamp: &mu
     let short = |out: &mut Vec<u8>, value: &[u8]| quoted(out, value, TEXT_BYTES_MAX);
     match place {
         0 => short(out, stamp.at(call.unix_ms)),
-        1 => short(out, call.request_id.as_bytes()),
-        2 => short(out, call.trace_id.as_bytes()),
-        3 => short(out, call.span_id.as_bytes()),
+        1 => short(out, call.request_id),
+        2 => short(out, call.trace_id),
+        3 => short(out, call.span_id),
         4 => quoted_with(out, call.client != Client::Hidden, |out| push_client(out, &call.client)),
         5 => short(out, call.protocol.word().as_bytes()),
         6 => truth(out, call.tls),
@@ -155,9 +155,9 @@ fn figure(out: &mut Vec<u8>, is_there: bool, value: u64) -> bool {
 
 /// Who came, how, and with which words.
 fn push_caller(out: &mut Vec<u8>, call: &CallRecord<'_>) {
-    text(out, b",\"request_id\":\"", call.request_id.as_bytes(), TEXT_BYTES_MAX);
-    text(out, b",\"trace_id\":\"", call.trace_id.as_bytes(), TEXT_BYTES_MAX);
-    text(out, b",\"span_id\":\"", call.span_id.as_bytes(), TEXT_BYTES_MAX);
+    text(out, b",\"request_id\":\"", call.request_id, TEXT_BYTES_MAX);
+    text(out, b",\"trace_id\":\"", call.trace_id, TEXT_BYTES_MAX);
+    text(out, b",\"span_id\":\"", call.span_id, TEXT_BYTES_MAX);
     if call.client != Client::Hidden {
         out.extend_from_slice(b",\"client\":\"");
         push_client(out, &call.client);

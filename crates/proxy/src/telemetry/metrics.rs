@@ -120,7 +120,7 @@ impl WorkerMetrics {
     }
 
     /// Remembers a call as the example of its bucket: one whose trace, 32 hexadecimal digits, can be looked at.
-    pub fn exemplar(&self, series: SeriesId, total_us: u64, trace_id: &str, unix_ms: u64) {
+    pub fn exemplar(&self, series: SeriesId, total_us: u64, trace_id: &[u8], unix_ms: u64) {
         self.block.exemplar(series, total_us, trace_id, unix_ms);
     }
 

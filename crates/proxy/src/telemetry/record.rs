@@ -84,11 +84,11 @@ pub struct CallRecord<'a> {
     /// When the call's first byte came, milliseconds since 1970.
     pub unix_ms: u64,
     /// The id that callers and backends see as `X-Request-Id`.
-    pub request_id: &'a str,
+    pub request_id: &'a [u8],
     /// W3C trace id, 32 hex digits.
-    pub trace_id: &'a str,
+    pub trace_id: &'a [u8],
     /// W3C id of the span between the gateway and the backend, 16 hex digits.
-    pub span_id: &'a str,
+    pub span_id: &'a [u8],
     /// Who called, after trusted proxies, as far as it is shown.
     pub client: Client,
     /// What the caller speaks.
@@ -153,9 +153,9 @@ impl CallRecord<'_> {
     pub const fn new(unix_ms: u64, client: IpAddr) -> Self {
         Self {
             unix_ms,
-            request_id: "",
-            trace_id: "",
-            span_id: "",
+            request_id: b"",
+            trace_id: b"",
+            span_id: b"",
             client: Client::Address(client),
             protocol: Protocol::Http1,
             tls: false,

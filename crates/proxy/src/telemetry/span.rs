@@ -142,7 +142,7 @@ fn push_span(
 ) {
     const SPANS: u32 = 2;
     nested(out, SPANS, |out| {
-        bytes(out, 1, &unhex::<16, 32>(call.trace_id.as_bytes()));
+        bytes(out, 1, &unhex::<16, 32>(call.trace_id));
         bytes(out, 2, &place.span_id);
         if let Some(parent) = &place.parent {
             bytes(out, 4, &unhex::<8, 16>(parent));
@@ -233,7 +233,7 @@ fn push_error_type(out: &mut Vec<u8>, call: &CallRecord<'_>) {
 
 /// What the conventions have no word for.
 fn push_own(out: &mut Vec<u8>, call: &CallRecord<'_>) {
-    attribute(out, "portway.request_id", call.request_id.as_bytes());
+    attribute(out, "portway.request_id", call.request_id);
     attribute(out, "portway.service", call.service.as_bytes());
     attribute(out, "portway.operation", call.operation.as_bytes());
     attribute(out, "portway.app", call.app.as_bytes());

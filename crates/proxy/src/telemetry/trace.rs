@@ -144,13 +144,13 @@ impl TraceContext {
     }
 
     /// The trace, 32 hex digits.
-    pub fn trace_id(&self) -> &str {
-        ascii(&self.trace_id)
+    pub const fn trace_id(&self) -> &[u8; 32] {
+        &self.trace_id
     }
 
     /// The span of the call to the backend, 16 hex digits.
-    pub fn span_id(&self) -> &str {
-        ascii(&self.span_id)
+    pub const fn span_id(&self) -> &[u8; 16] {
+        &self.span_id
     }
 
     /// Whether the caller's trace goes on; only then its `tracestate` is passed on.

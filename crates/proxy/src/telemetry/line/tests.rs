@@ -11,9 +11,9 @@ use crate::telemetry::record::{Answerer, LimitShown, PHASE_WORDS, Protocol};
 /// A record in which every field has something to say.
 fn full() -> CallRecord<'static> {
     let mut call = CallRecord::new(1_795_508_554_042, "203.0.113.7".parse().unwrap());
-    call.request_id = "019ab4f3a1ba00000000000000000001";
-    call.trace_id = "0af7651916cd43dd8448eb211c80319c";
-    call.span_id = "b7ad6b7169203331";
+    call.request_id = b"019ab4f3a1ba00000000000000000001";
+    call.trace_id = b"0af7651916cd43dd8448eb211c80319c";
+    call.span_id = b"b7ad6b7169203331";
     call.protocol = Protocol::Http2;
     call.tls = true;
     call.method = b"GET";
@@ -152,7 +152,7 @@ fn hostile_text_in_every_field() {
             (hostile.as_bytes(), hostile.as_bytes(), hostile.as_bytes(), hostile.as_bytes());
         call.error_page = hostile.as_bytes();
         (call.request_id, call.operation, call.route, call.app) =
-            (hostile, hostile, hostile, hostile);
+            (hostile.as_bytes(), hostile, hostile, hostile);
         let line = line_of(&call);
         assert_eq!(line.matches('\n').count(), 1, "{line}");
         assert!(line.bytes().all(|byte| byte >= 0x20 || byte == b'\n'), "{line}");
@@ -176,7 +176,7 @@ proptest! {
     ) {
         let mut call = full();
         (call.method, call.host, call.path, call.user_agent) = (&bytes, &bytes, &bytes, &bytes);
-        (call.request_id, call.trace_id, call.span_id) = (&text, &text, &text);
+        (call.request_id, call.trace_id, call.span_id) = (text.as_bytes(), text.as_bytes(), text.as_bytes());
         (call.service, call.operation, call.route, call.app, call.plan) = (&text, &text, &text, &text, &text);
         (call.unix_ms, call.bytes_in, call.total_us, call.status, call.tries, call.phases_us[3]) = numbers;
         let line = line_of(&call);

@@ -464,9 +464,9 @@ fn openmetrics_with_exemplars() {
         (&one, 40_000, 'd', 1),
     ] {
         worker.count(shop, 200, us, 0, 0);
-        worker.exemplar(shop, us, &trace(digit), at);
+        worker.exemplar(shop, us, trace(digit).as_bytes(), at);
     }
-    one.exemplar(shop, 1, "not a trace", 9_000);
+    one.exemplar(shop, 1, b"not a trace", 9_000);
     let exemplars = read_open(&metrics.render(MetricsForm::OpenMetrics, &Views::default()));
     let bucket =
         |edge| format!("portway_call_duration_seconds_bucket{{service=\"shop\",le=\"{edge}\"}}");

@@ -10,9 +10,9 @@ const SERVER: [u8; 16] = *b"00f067aa0ba902b7";
 
 fn call<'a>() -> CallRecord<'a> {
     let mut call = CallRecord::new(1_795_508_554_042, "203.0.113.7".parse().unwrap());
-    call.request_id = "019ab4f3a1ba00000000000000000001";
-    call.trace_id = "0af7651916cd43dd8448eb211c80319c";
-    call.span_id = "b7ad6b7169203331";
+    call.request_id = b"019ab4f3a1ba00000000000000000001";
+    call.trace_id = b"0af7651916cd43dd8448eb211c80319c";
+    call.span_id = b"b7ad6b7169203331";
     call.method = b"GET";
     call.host = b"api.test";
     call.path = b"/shop/orders/7";
