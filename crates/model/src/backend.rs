@@ -340,7 +340,7 @@ pub struct Concurrency {
     /// Calls under way in all, over all targets; those whose answers are still on their way to the caller among them. Default 1024.
     #[schemars(range(min = 1))]
     pub max: u32,
-    /// Calls that may wait for a place. While `adaptive` lets fewer in than `max`, those more may wait. Default 8192.
+    /// Calls that may wait for a place. While `adaptive` lets fewer in than `max`, those more may wait. Default 256.
     pub queue: u32,
     /// How long one waits at most. Default 1s.
     pub queue_timeout: Duration,
@@ -351,7 +351,7 @@ pub struct Concurrency {
 
 impl Default for Concurrency {
     fn default() -> Self {
-        Self { max: 1_024, queue: 8_192, queue_timeout: Duration::from_ms(1_000), adaptive: true }
+        Self { max: 1_024, queue: 256, queue_timeout: Duration::from_ms(1_000), adaptive: true }
     }
 }
 

@@ -160,7 +160,7 @@ struct Scene {
 }
 
 const CEILING: u32 = 1_024;
-const QUEUE: u32 = 8_192;
+const QUEUE: u32 = 256;
 const QUEUE_MS: u64 = 1_000;
 
 impl Scene {
