@@ -148,8 +148,7 @@ impl Block {
     }
 
     pub(super) fn exemplar(&self, series: SeriesId, total_us: u64, trace_id: &[u8], unix_ms: u64) {
-        let (Some(slot), Ok(trace_id)) =
-            (self.services.at(series.service), trace_id.try_into())
+        let (Some(slot), Ok(trace_id)) = (self.services.at(series.service), trace_id.try_into())
         else {
             return;
         };

@@ -59,7 +59,8 @@ fn the_id_decides_where_the_trace_begins() {
     for _ in 0..100 {
         let mut trace = TraceContext::from_field(None, &random);
         let is_sampled = sampling.decide(&mut trace, false, &random);
-        let last = u64::from_str_radix(std::str::from_utf8(&trace.trace_id()[18..]).unwrap(), 16).unwrap();
+        let last =
+            u64::from_str_radix(std::str::from_utf8(&trace.trace_id()[18..]).unwrap(), 16).unwrap();
         assert_eq!(is_sampled, last >= 1 << 55);
     }
 }
