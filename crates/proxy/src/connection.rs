@@ -49,33 +49,34 @@ pub(crate) struct Reception {
     pub(crate) proxy_protocol: bool,
 }
 
-/// Serves a connection to its end.
-pub(crate) async fn serve(
+/// Serves a connection to its end. A block that uses what it captures where it is: an `async fn` would have room for all of it
+/// twice.
+pub(crate) fn serve(
     worker: Rc<Worker>,
-    (place, _admitted): (Place, Admitted),
+    (place, admitted): (Place, Admitted),
     reception: Rc<Reception>,
     tcp: TcpStream,
     address: SocketAddr,
-) {
+) -> impl Future<Output = ()> {
     let mut timer = Timer::new(worker.clock.base());
     worker.metrics.connection_opened(reception.index);
-    let mut visit = Visit {
-        peer: Rc::new(Peer::new(address, reception.index, None)),
-        worker,
-        wire: Wire::Unknown,
-    };
-    let stream = if reception.tls.is_some() || reception.proxy_protocol {
-        Box::pin(greet(&mut visit, &reception, tcp, &mut timer)).await
-    } else {
-        Some((Stream::Plain(tcp), false))
-    };
-    match stream {
-        Some((stream, true)) => {
-            visit.became(Wire::Http2);
-            Box::pin(http2::serve(&visit, &place, stream, &mut timer)).await;
+    let peer = Rc::new(Peer::new(address, reception.index, None));
+    let mut visit = Visit { peer, worker, wire: Wire::Unknown };
+    async move {
+        let _until_the_end = &admitted;
+        let stream = if reception.tls.is_some() || reception.proxy_protocol {
+            Box::pin(greet(&mut visit, &reception, tcp, &mut timer)).await
+        } else {
+            Some((Stream::Plain(tcp), false))
+        };
+        match stream {
+            Some((stream, true)) => {
+                visit.became(Wire::Http2);
+                Box::pin(http2::serve(&visit, &place, stream, &mut timer)).await;
+            }
+            Some((stream, false)) => serve_http1(&mut visit, &place, stream, &mut timer).await,
+            None => {}
         }
-        Some((stream, false)) => serve_http1(&mut visit, &place, stream, &mut timer).await,
-        None => {}
     }
 }
 
