@@ -3,6 +3,8 @@
 //! Assumes that `h2` has checked pseudo-headers and connection-specific fields; checks all that it
 //! does not.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
@@ -13,8 +15,6 @@ use crate::request::{Request, Version};
 
 /// Fields of an answer, as many as over HTTP/1.1.
 pub(crate) const ANSWER_FIELDS_MAX: usize = 256;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Appends bytes and says where they lie.
 fn put(into: &mut Vec<u8>, bytes: &[u8]) -> Span {
@@ -81,13 +81,12 @@ pub(crate) fn request(
         return Err(Reject::TooManyFields);
     }
     let mut bytes = crate::buffer::lend_out();
-    let written = write(parts, target_bytes_max, &mut bytes);
     let mut head = Lent::small();
+    let written = write(parts, target_bytes_max, &mut bytes, &mut head.fields);
     head.extend(&bytes);
     bytes.clear();
     crate::buffer::give_back_out(bytes);
-    let Written { method, authority, path, query, fields, framing } = written?;
-    head.fields.extend_from_slice(&fields);
+    let Written { method, authority, path, query, framing } = written?;
     Ok(Request {
         head,
         method,
@@ -106,7 +105,6 @@ struct Written {
     authority: Span,
     path: Span,
     query: Option<Span>,
-    fields: Vec<Field>,
     framing: Framing,
 }
 
@@ -114,6 +112,7 @@ fn write(
     parts: &request::Parts,
     target_bytes_max: usize,
     out: &mut Vec<u8>,
+    fields: &mut Vec<Field>,
 ) -> Result<Written, Reject> {
     let method = match parts.method {
         Method::GET => http1::Method::Get,
@@ -146,8 +145,7 @@ fn write(
     if !http1::is_target(&out[path.start as usize..]) {
         return Err(Reject::Target);
     }
-    let mut fields = Vec::with_capacity(parts.headers.len());
-    put_fields(&parts.headers, out, &mut fields)?;
+    put_fields(&parts.headers, out, fields)?;
     let is_odd = |field: &Field| {
         field.known == Known::Expect && !field.value.of(out).eq_ignore_ascii_case(b"100-continue")
     };
@@ -160,7 +158,7 @@ fn write(
         Some(Ok(length)) => Framing::Length(length),
         Some(Err(_)) => return Err(Reject::LengthInvalid),
     };
-    Ok(Written { method, authority, path, query, fields, framing })
+    Ok(Written { method, authority, path, query, framing })
 }
 
 /// `:authority`, or else `Host`; both agree (RFC 9113 §8.3.1).
@@ -190,18 +188,28 @@ pub(crate) fn answer(headers: &HeaderMap) -> Result<Lent, Reject> {
         return Err(Reject::TooManyFields);
     }
     let mut bytes = crate::buffer::lend_out();
-    let mut fields = Vec::with_capacity(headers.len());
-    let put = put_fields(headers, &mut bytes, &mut fields);
     let mut lent = Lent::large();
+    let put = put_fields(headers, &mut bytes, &mut lent.fields);
     lent.extend(&bytes);
-    lent.fields.append(&mut fields);
     crate::buffer::give_back_out(bytes);
     put.map(|()| lent)
 }
 
+/// The names that are known, made once: by the number of each, less one.
+static NAMES: LazyLock<Vec<HeaderName>> =
+    LazyLock::new(|| Known::all().map(|known| HeaderName::from_static(known.name())).collect());
+
+/// A name of a line.
+fn name_of(name: &[u8], known: Known) -> Option<HeaderName> {
+    match (known as usize).checked_sub(1) {
+        Some(place) => NAMES.get(place).cloned(),
+        None => HeaderName::from_bytes(name).ok(),
+    }
+}
+
 /// Lines of fields as a map for HTTP/2.
 pub(crate) fn to_map(lines: &[u8]) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(16);
+    let mut map = HeaderMap::with_capacity(memchr::memchr_iter(b'\n', lines).count());
     // All values share one allocation.
     let shared = Bytes::copy_from_slice(lines);
     let mut start = 0;
@@ -210,14 +218,17 @@ pub(crate) fn to_map(lines: &[u8]) -> HeaderMap {
         let Some(colon) = memchr::memchr(b':', line) else { break };
         let value = line[colon + 1..].trim_ascii();
         let at = value.as_ptr() as usize - lines.as_ptr() as usize;
-        let name = HeaderName::from_bytes(&line[..colon]);
+        let known = Known::from_name(&line[..colon]);
         let value = HeaderValue::from_maybe_shared(shared.slice(at..at + value.len()));
-        if let (Ok(name), Ok(mut value)) = (name, value) {
+        if let (Some(name), Ok(mut value)) = (name_of(&line[..colon], known), value) {
             // An id is never sent twice: it only pushes others out of the peer's table (RFC 7541 §6.2.3).
-            value.set_sensitive(name == REQUEST_ID);
+            value.set_sensitive(known == Known::XRequestId);
             map.append(name, value);
         }
         start = end + 2;
     }
     map
 }
+
+#[cfg(test)]
+mod tests;
