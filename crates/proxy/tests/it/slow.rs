@@ -156,7 +156,8 @@ fn f1_callers_that_do_not_move_keep_no_place_that_others_wait_for() {
         client
     };
     check_that_others_get_in(unread, &gateway);
-    let log = gateway.log(12);
+    // All of them, since those that were cut may be written down after those that came in their place.
+    let log = gateway.log(16);
     assert!(log.contains("body-timeout") && log.contains("caller-too-slow"), "{log}");
 }
 
